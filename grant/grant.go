@@ -1,0 +1,56 @@
+// Package grant is the seam for grant types at the token endpoint. A grant type
+// is a [Handler]; one that is not in the server's table does not exist.
+//
+// A handler decides and says what to issue; it never draws a token. The token
+// endpoint has already parsed the form, authenticated the client, checked that
+// the client may use the grant type, and opened the transaction.
+//
+// Refusals commit, faults roll back: when Grant returns an [*oauth.Error] what
+// it wrote stays (a replayed code must revoke its grant), and any other error
+// undoes everything.
+package grant
+
+import (
+	"context"
+	"time"
+
+	"github.com/valetkey/valetkey/oauth"
+	"github.com/valetkey/valetkey/store"
+)
+
+// Handler answers one grant type (RFC 6749 §4).
+type Handler interface {
+	// GrantType is the wire name, the value of grant_type.
+	GrantType() string
+	// Params lists the form fields the handler reads; the endpoint drops the rest.
+	Params() []string
+	// Grant checks the request and says what to issue. It runs inside tx.
+	Grant(ctx context.Context, tx store.Store, r *Request) (*Issue, error)
+}
+
+// Request is an authenticated token request.
+type Request struct {
+	Client *oauth.Client
+	// Form holds the fields named by Params, each at most once, none of them empty.
+	Form map[string]string
+	Now  time.Time
+	// Network is where the request came from, as a CIDR prefix.
+	Network string
+}
+
+// Issue says what a token response will hold.
+type Issue struct {
+	Subject string
+	Scopes  []string
+	// Grant the tokens belong to. Empty: none (client credentials).
+	GrantID string
+	// Refresh asks for a new refresh token.
+	Refresh bool
+	// RefreshToken is an existing or derived refresh token to hand out again
+	// instead of a new one; its row exists or is Successor.
+	RefreshToken oauth.Secret
+	// Successor is the row of RefreshToken when it has still to be inserted.
+	Successor *oauth.Token
+	// RevokeAccess revokes the grant's earlier access tokens first.
+	RevokeAccess bool
+}

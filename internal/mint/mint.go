@@ -1,0 +1,188 @@
+// Package mint draws, prefixes and hashes every generated secret. It is the only
+// place that does.
+//
+// A secret string is
+//
+//	<brand>_<kind>_<id><random><checksum>
+//
+// with 22 base62 characters of a time-ordered 128-bit id, 30 of at least 178
+// random bits, and 6 of a CRC-32 over everything before it, the kind included,
+// so that one kind cannot be passed off as another. The id is the row's key and
+// tells when the secret was minted; the store keeps the SHA-256 of the whole
+// string. A string that is not canonical is refused before any look-up.
+package mint
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/valetkey/valetkey/oauth"
+)
+
+// Kind is what a secret is for, as written inside it.
+type Kind string
+
+const (
+	AccessToken       Kind = "at"
+	RefreshToken      Kind = "rt"
+	PersonalToken     Kind = "pat"
+	AuthorizationCode Kind = "ac"
+	ClientSecret      Kind = "cs"
+)
+
+const (
+	idLen       = 22
+	randomLen   = 30
+	checksumLen = 6
+	bodyLen     = idLen + randomLen + checksumLen
+	hintLen     = 4
+)
+
+// Drawn is a fresh secret: what the client gets, and what the store may know.
+type Drawn struct {
+	ID     string
+	Secret oauth.Secret
+	Hash   oauth.Hash
+	Hint   string // last four characters
+}
+
+// Mint draws and parses secrets of one brand.
+type Mint struct {
+	brand string
+	// successorKeys derive the successor of a refresh token; newest first.
+	successorKeys [][]byte
+}
+
+// New returns a mint whose secrets start with brand, one to ten lower-case
+// letters and digits. successorKeys is never empty; the first one derives, the
+// others are still recognised.
+func New(brand string, successorKeys [][]byte) (*Mint, error) {
+	if brand == "" || len(brand) > 10 || strings.Trim(brand, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
+		return nil, fmt.Errorf("token prefix %q: want one to ten lower-case letters and digits", brand)
+	}
+	if len(successorKeys) == 0 {
+		return nil, errors.New("mint: no successor key")
+	}
+	return &Mint{brand: brand, successorKeys: successorKeys}, nil
+}
+
+// NewID draws a time-ordered id: 48 bits of unix milliseconds, 80 random bits.
+// Ids of later milliseconds sort after ids of earlier ones, byte by byte.
+func NewID(now time.Time) string {
+	var b [16]byte
+	rand.Read(b[:])
+	return idFrom(now, b)
+}
+
+func idFrom(now time.Time, b [16]byte) string {
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(now.UnixMilli()))
+	copy(b[:6], ms[2:])
+	return base62(b[:], idLen)
+}
+
+// Draw makes a fresh secret.
+func (m *Mint) Draw(kind Kind, now time.Time) Drawn {
+	var random [24]byte
+	rand.Read(random[:])
+	return m.assemble(kind, NewID(now), random)
+}
+
+// Successor derives the refresh token that replaces old. The same old token,
+// id and key always give the same successor, so a repeated refresh can be
+// answered again although no store ever held the answer.
+func (m *Mint) Successor(old oauth.Secret, id string) Drawn {
+	return m.succeed(m.successorKeys[0], old, id)
+}
+
+// KnownSuccessor finds the successor of old that has the given id and hash,
+// whichever key derived it. It is false if there is none.
+func (m *Mint) KnownSuccessor(old oauth.Secret, id string, hash oauth.Hash) (Drawn, bool) {
+	for _, key := range m.successorKeys {
+		if d := m.succeed(key, old, id); d.Hash.Equal(hash) {
+			return d, true
+		}
+	}
+	return Drawn{}, false
+}
+
+func (m *Mint) succeed(key []byte, old oauth.Secret, id string) Drawn {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(id))
+	mac.Write([]byte(old))
+	var random [24]byte
+	copy(random[:], mac.Sum(nil))
+	return m.assemble(RefreshToken, id, random)
+}
+
+func (m *Mint) assemble(kind Kind, id string, random [24]byte) Drawn {
+	body := m.head(kind) + id + base62(random[:], randomLen)
+	s := body + checksum(body)
+	return Drawn{ID: id, Secret: oauth.Secret(s), Hash: oauth.HashSecret(oauth.Secret(s)), Hint: s[len(s)-hintLen:]}
+}
+
+func (m *Mint) head(kind Kind) string { return m.brand + "_" + string(kind) + "_" }
+
+// Parsed is a well-formed secret that may or may not exist.
+type Parsed struct {
+	Kind Kind
+	ID   string
+	Hash oauth.Hash
+}
+
+// ErrMalformed: the string was never minted here.
+var ErrMalformed = errors.New("mint: not a secret of this server")
+
+// Parse reads a secret of any of the wanted kinds without looking anything up.
+func (m *Mint) Parse(s oauth.Secret, want ...Kind) (Parsed, error) {
+	for _, kind := range want {
+		body, ok := strings.CutPrefix(string(s), m.head(kind))
+		if !ok || len(body) != bodyLen {
+			continue
+		}
+		cut := len(s) - checksumLen
+		if !isBase62(body) || checksum(string(s[:cut])) != string(s[cut:]) {
+			return Parsed{}, ErrMalformed
+		}
+		return Parsed{Kind: kind, ID: body[:idLen], Hash: oauth.HashSecret(s)}, nil
+	}
+	return Parsed{}, ErrMalformed
+}
+
+const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// base62 writes b as a big-endian number in exactly n digits, keeping the lowest ones.
+func base62(b []byte, n int) string {
+	x := new(big.Int).SetBytes(b)
+	sixtyTwo, digit := big.NewInt(62), new(big.Int)
+	out := make([]byte, n)
+	for i := n - 1; i >= 0; i-- {
+		x.DivMod(x, sixtyTwo, digit)
+		out[i] = alphabet[digit.Int64()]
+	}
+	return string(out)
+}
+
+func isBase62(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return true
+}
+
+func checksum(s string) string {
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], crc32.ChecksumIEEE([]byte(s)))
+	return base62(b[:], checksumLen)
+}

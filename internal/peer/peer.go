@@ -1,0 +1,87 @@
+// Package peer knows who sent a request: its address, its network, and the id
+// that the request has in logs, errors and the audit trail.
+package peer
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// Peer is the sender of one request.
+type Peer struct {
+	Addr      netip.Addr // invalid if it could not be told
+	RequestID string     // 26 characters
+	UserAgent string     // at most 256 bytes
+}
+
+// Network is the address cut to /24 (IPv4) or /48 (IPv6), or "" if unknown.
+func (p Peer) Network() string {
+	bits := 24
+	if p.Addr.Is6() {
+		bits = 48
+	}
+	prefix, err := p.Addr.Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return prefix.String()
+}
+
+type contextKey struct{}
+
+// From returns the peer that Identify put into the context; the zero Peer
+// outside a request.
+func From(ctx context.Context) Peer {
+	p, _ := ctx.Value(contextKey{}).(Peer)
+	return p
+}
+
+// With returns a context that carries p.
+func With(ctx context.Context, p Peer) context.Context {
+	return context.WithValue(ctx, contextKey{}, p)
+}
+
+// Identify wraps next so that From knows the peer, and answers with the
+// X-Request-Id header. Forwarded addresses are believed only from the trusted
+// proxies. A request that has a peer already keeps it.
+func Identify(trusted []netip.Prefix, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if From(r.Context()).RequestID != "" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		p := Peer{Addr: addr(r, trusted), RequestID: rand.Text(), UserAgent: r.UserAgent()[:min(len(r.UserAgent()), 256)]}
+		w.Header().Set("X-Request-Id", p.RequestID)
+		next.ServeHTTP(w, r.WithContext(With(r.Context(), p)))
+	})
+}
+
+// addr walks X-Forwarded-For from the right for as long as the hop is trusted.
+func addr(r *http.Request, trusted []netip.Prefix) netip.Addr {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	at := ap.Addr().Unmap().WithZone("")
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && contains(trusted, at); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		at = hop.Unmap().WithZone("")
+	}
+	return at
+}
+
+func contains(prefixes []netip.Prefix, a netip.Addr) bool {
+	for _, p := range prefixes {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,112 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// Session is a signed-in browser: all that the engine needs to know about one.
+type Session struct {
+	Subject string
+	// ID is stable for the life of the session and changes at every sign-in. It
+	// must not be the cookie's value; a hash of it will do.
+	ID string
+	// AuthTime is when the person last proved who they are.
+	AuthTime time.Time
+	AMR      []string // how (RFC 8176): "pwd", "otp", …
+	ACR      string
+	// Stale asks for a fresh sign-in before anything sensitive, whatever
+	// AuthTime says: the browser's surroundings have changed.
+	Stale bool
+}
+
+// FreshAt reports whether the person proved who they are within the window.
+func (s *Session) FreshAt(now time.Time, window time.Duration) bool {
+	return !s.Stale && now.Sub(s.AuthTime) < window
+}
+
+// LoginReason says why Valetkey asks the host to sign somebody in.
+type LoginReason string
+
+const (
+	// LoginNeeded: nobody is signed in.
+	LoginNeeded LoginReason = "login"
+	// LoginAgain: the person must prove who they are once more, because the
+	// client asked for it or something sensitive is about to happen.
+	LoginAgain LoginReason = "reauthenticate"
+	// LoginOther: the person wants to use another account.
+	LoginOther LoginReason = "select_account"
+)
+
+// LoginRequest tells the host's login what is wanted.
+type LoginRequest struct {
+	// ReturnTo is a path with query on this server, where the browser must
+	// arrive after signing in.
+	ReturnTo string
+	Reason   LoginReason
+	// Hint is what the client said about who will sign in (login_hint); untrusted text.
+	Hint string
+	// ClientName names the application that waits, for "to continue to …"; empty: none.
+	ClientName string
+}
+
+// Authenticator answers: who is at the keyboard? The host implements it; the
+// accounts package is Valetkey's own.
+type Authenticator interface {
+	// Session returns the session of the browser that sent r, or nil when nobody
+	// is signed in. An error is a fault (the session could not be looked up).
+	Session(r *http.Request) (*Session, error)
+	// Login answers r with whatever starts a sign-in: usually a redirect to a
+	// login page, which at last sends the browser to req.ReturnTo.
+	Login(w http.ResponseWriter, r *http.Request, req LoginRequest)
+}
+
+// ErrUserNotFound is returned by [UserSource] for a subject that does not exist.
+var ErrUserNotFound = errors.New("oauth: user not found")
+
+// User is what the host knows about a subject.
+type User struct {
+	Subject       string
+	Username      string // what the person signs in with; shown to them
+	Name          string // display name; empty: Username is shown
+	Email         string
+	EmailVerified bool
+	// Disabled makes every session, grant and token of the user dead until it is
+	// enabled again.
+	Disabled bool
+	// Admin may see and change everybody's applications and tokens.
+	Admin bool
+}
+
+// DisplayName is what to call the user on a page.
+func (u *User) DisplayName() string {
+	for _, s := range []string{u.Name, u.Username, u.Email} {
+		if s != "" {
+			return s
+		}
+	}
+	return u.Subject
+}
+
+// UserSource answers: who is subject X? The host implements it.
+type UserSource interface {
+	// User returns the user with that subject, or ErrUserNotFound.
+	User(ctx context.Context, subject string) (*User, error)
+}
+
+// PasswordVerifier checks a user name and password for the password grant
+// (RFC 6749 §4.3). It returns the subject, or ErrUserNotFound when the two do
+// not belong together. Throttling is its own business.
+type PasswordVerifier func(ctx context.Context, username string, password Secret) (subject string, err error)
+
+// MenuItem is one link of the settings navigation. Rooms and hosts list theirs;
+// the page shows all of them in order.
+type MenuItem struct {
+	ID    string // stable name, "settings.applications"
+	Label string
+	Path  string
+	Order int  // smaller comes first
+	Admin bool // shown to administrators only
+}

@@ -1,0 +1,39 @@
+// Package store is the contract between the engine and whatever keeps its rows.
+//
+// A driver implements [Store]; package storetest proves that it does. Two are
+// shipped: memstore (the reference, in memory) and sqlstore (SQLite and
+// PostgreSQL).
+//
+// # What every driver promises
+//
+// Secrets. A store only ever sees hashes. It never hashes, draws or compares a
+// secret; it returns the row found by its look-up id and the caller compares.
+//
+// Time. The caller passes the time; a store never reads a clock. Times are kept
+// in UTC with microsecond precision; a zero time comes back as zero. Something
+// that expires at t is alive before t and expired at t itself.
+//
+// Single use. A verb that consumes (UseCode, UseRequest, RotateToken) decides
+// with one guarded statement: of any number of simultaneous callers exactly one
+// succeeds and the others get [ErrUsed]. Look-ups never decide.
+//
+// Transactions. [Store.InTx] runs fn in one transaction. If fn returns nil
+// everything it wrote is durable before InTx returns; if fn returns an error
+// everything it wrote is undone and that error is returned. InTx inside InTx is
+// the same transaction. A write outside InTx is a transaction of its own. fn
+// must use the store and the context it is given, must not do input or output
+// of its own, and may be run on another goroutine; a panic in it is undone and
+// comes back to the caller as an error.
+//
+// Cascades. Deleting a client deletes its secrets, pending requests, grants,
+// codes and tokens. Revoking a grant makes its codes and tokens dead in the same statement. Nothing
+// that was revoked is ever alive again.
+//
+// Errors. [ErrNotFound], [ErrExists] and [ErrUsed] are the only errors that mean
+// something; every other error is a fault. Drivers wrap; callers use errors.Is.
+//
+// Values. Ids are opaque and compared byte for byte: case matters. Slices keep
+// their order; an empty slice comes back as nil.
+//
+// Lists are pages in keyset order: see [Page].
+package store

@@ -1,0 +1,213 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/valetkey/valetkey/oauth"
+)
+
+var (
+	// ErrNotFound: no such row, or none that the condition allows.
+	ErrNotFound = errors.New("store: not found")
+	// ErrExists: the id is taken.
+	ErrExists = errors.New("store: exists already")
+	// ErrUsed: somebody else has consumed it, now or before.
+	ErrUsed = errors.New("store: used already")
+)
+
+// Store keeps everything the engine must not forget.
+type Store interface {
+	Clients
+	Grants
+	Codes
+	Tokens
+	Requests
+	Keys
+	Events
+
+	// InTx runs fn in one transaction; see the package comment.
+	InTx(ctx context.Context, fn func(ctx context.Context, tx Store) error) error
+	// Purge deletes what has been dead since before the given time: expired or
+	// revoked tokens, codes, requests and secrets, revoked grants, and events
+	// older than events. It works in batches of at most limit rows a table and
+	// returns how many rows went; zero means that nothing is left to purge.
+	Purge(ctx context.Context, dead, events time.Time, limit int) (int, error)
+	// DeleteSubject deletes the clients the subject owns (with their cascade),
+	// and the requests, grants, codes and tokens the subject has.
+	DeleteSubject(ctx context.Context, subject string) error
+	// Ping reports whether the store can be read and written.
+	Ping(ctx context.Context) error
+}
+
+// Page bounds a list. Rows come newest id first; After is the last id of the
+// page before (exclusive, empty for the first page); Limit is at least 1.
+type Page struct {
+	After string
+	Limit int
+}
+
+// Clients keeps clients and their secrets.
+type Clients interface {
+	// CreateClient inserts c. ErrExists if the id is taken.
+	CreateClient(ctx context.Context, c *oauth.Client) error
+	// Client returns the client, disabled or not. ErrNotFound.
+	Client(ctx context.Context, id string) (*oauth.Client, error)
+	// UpdateClient writes every field but ID and CreatedAt. ErrNotFound.
+	UpdateClient(ctx context.Context, c *oauth.Client) error
+	// DeleteClient deletes the client with its cascade. ErrNotFound.
+	DeleteClient(ctx context.Context, id string) error
+	// ListClients returns the clients that match, newest CreatedAt first, then
+	// by id descending. Page.After is the last client's id.
+	ListClients(ctx context.Context, q ClientQuery, p Page) ([]*oauth.Client, error)
+
+	// CreateClientSecret inserts s. ErrNotFound if there is no such client.
+	CreateClientSecret(ctx context.Context, s *oauth.ClientSecret) error
+	// ClientSecrets returns the secrets of a client, oldest first, expired ones too.
+	ClientSecrets(ctx context.Context, clientID string) ([]*oauth.ClientSecret, error)
+	// ExpireClientSecrets makes the client's secrets that live beyond at, except
+	// the one named, expire at that time.
+	ExpireClientSecrets(ctx context.Context, clientID, except string, at time.Time) error
+}
+
+// ClientQuery narrows ListClients; zero fields do not narrow.
+type ClientQuery struct {
+	Owner    string // exact
+	Text     string // part of the name, website or id; ASCII letters match in either case
+	Internal *bool
+}
+
+// Grants keeps what subjects allow clients.
+type Grants interface {
+	// CreateGrant inserts g. ErrExists; ErrNotFound if there is no such client.
+	CreateGrant(ctx context.Context, g *oauth.Grant) error
+	// Grant returns the grant, revoked or not. ErrNotFound.
+	Grant(ctx context.Context, id string) (*oauth.Grant, error)
+	// LiveGrants returns the subject's grants that are not revoked, newest first;
+	// clientID narrows to one client unless it is empty.
+	LiveGrants(ctx context.Context, subject, clientID string) ([]*oauth.Grant, error)
+	// RevokeGrant revokes one grant: its codes and tokens are dead when it
+	// returns. A grant that was revoked before keeps its first time. ErrNotFound.
+	RevokeGrant(ctx context.Context, id string, now time.Time) error
+	// RevokeGrants revokes every live grant between subject and client, except
+	// the one named, and the client's tokens for the subject that have no grant.
+	// It returns how many grants it revoked.
+	RevokeGrants(ctx context.Context, subject, clientID, except string, now time.Time) (int, error)
+	// TouchGrant moves LastUsedAt forward to now.
+	TouchGrant(ctx context.Context, id string, now time.Time) error
+	// CountGrants returns how many subjects have a live grant to the client.
+	CountGrants(ctx context.Context, clientID string) (int, error)
+}
+
+// Codes keeps authorization codes (RFC 6749 §4.1.2).
+type Codes interface {
+	// CreateCode inserts c. ErrExists.
+	CreateCode(ctx context.Context, c *oauth.AuthorizationCode) error
+	// Code returns the code, used or not. ErrNotFound.
+	Code(ctx context.Context, id string) (*oauth.AuthorizationCode, error)
+	// UseCode marks the code used. ErrUsed if it was used before or its grant is
+	// revoked; ErrNotFound.
+	UseCode(ctx context.Context, id string, now time.Time) error
+}
+
+// Tokens keeps access, refresh and personal access tokens.
+type Tokens interface {
+	// CreateToken inserts t. ErrExists.
+	CreateToken(ctx context.Context, t *oauth.Token) error
+	// Token returns the token as it stands, dead or alive. If its grant is
+	// revoked, RevokedAt is set. ErrNotFound.
+	Token(ctx context.Context, id string) (*oauth.Token, error)
+	// UpdateToken writes Name, Description and Scopes of a token that is not
+	// revoked. ErrNotFound.
+	UpdateToken(ctx context.Context, t *oauth.Token) error
+	// RotateToken marks a live refresh token rotated and names its successor.
+	// ErrUsed if it was rotated before or it or its grant is revoked; ErrNotFound.
+	RotateToken(ctx context.Context, id, successorID string, now time.Time) error
+	// ReplaceToken gives a token that is not revoked the hash, hint, issue time
+	// and expiry of t, so that the old secret is dead and the new one alive at
+	// once (a personal access token is made anew). ErrNotFound.
+	ReplaceToken(ctx context.Context, t *oauth.Token) error
+	// RevokeToken revokes one token; the first time is kept. ErrNotFound.
+	RevokeToken(ctx context.Context, id string, now time.Time) error
+	// RevokeAccessTokens revokes the live access tokens of a grant.
+	RevokeAccessTokens(ctx context.Context, grantID string, now time.Time) error
+	// TouchToken records a use at now from network, unless one was recorded in
+	// the minute before.
+	TouchToken(ctx context.Context, id string, now time.Time, network string) error
+	// ListTokens returns the tokens that match, newest first.
+	ListTokens(ctx context.Context, q TokenQuery, p Page) ([]*oauth.Token, error)
+}
+
+// TokenQuery narrows ListTokens; zero fields do not narrow.
+type TokenQuery struct {
+	Kind     oauth.TokenKind
+	Subject  string
+	ClientID string
+	GrantID  string
+	Text     string // part of the name, subject, client id or token id; ASCII letters match in either case
+	Internal *bool
+	// LiveAt keeps only what is neither revoked, nor rotated, nor expired at that time.
+	LiveAt time.Time
+}
+
+// Requests keeps authorization requests that wait for consent.
+type Requests interface {
+	// CreateRequest inserts r. ErrExists.
+	CreateRequest(ctx context.Context, r *oauth.AuthorizationRequest) error
+	// Request returns the request, used or not. ErrNotFound.
+	Request(ctx context.Context, id string) (*oauth.AuthorizationRequest, error)
+	// UseRequest marks the request answered. ErrUsed; ErrNotFound.
+	UseRequest(ctx context.Context, id string, now time.Time) error
+}
+
+// KeyState is where a signing key is in its life.
+type KeyState string
+
+const (
+	KeyActive   KeyState = "active"   // signs; exactly one per algorithm
+	KeyRetiring KeyState = "retiring" // published and verifies, signs no more
+)
+
+// SigningKey is a key that signs tokens, its private half sealed by the keyring.
+type SigningKey struct {
+	ID        string // kid
+	Algorithm string // JWS alg
+	State     KeyState
+	// Sealed is the private key (PKCS #8) encrypted by the keyring.
+	Sealed    string
+	Public    []byte // PKIX, DER
+	CreatedAt time.Time
+	RetiredAt time.Time // zero while active
+	// ExpiresAt is when a retiring key is no longer published; zero while active.
+	ExpiresAt time.Time
+}
+
+// Keys keeps signing keys.
+type Keys interface {
+	// CreateKey inserts k. ErrExists if the id is taken.
+	CreateKey(ctx context.Context, k *SigningKey) error
+	// SigningKeys returns every key, newest first, expired ones too.
+	SigningKeys(ctx context.Context) ([]*SigningKey, error)
+	// RetireKey makes an active key retiring until expires. ErrUsed if it is not
+	// active; ErrNotFound.
+	RetireKey(ctx context.Context, id string, now, expires time.Time) error
+	// ResealKey replaces the sealed private key if it is still the old one.
+	// ErrUsed if it is not; ErrNotFound.
+	ResealKey(ctx context.Context, id, old, sealed string) error
+}
+
+// EventQuery narrows ListEvents; zero fields do not narrow. Involving matches
+// the actor or the subject.
+type EventQuery struct {
+	Involving string
+	ClientID  string
+	Type      oauth.EventType
+}
+
+// Events keeps the audit trail. Rows are only ever appended, and purged by age.
+type Events interface {
+	oauth.Recorder
+	// ListEvents returns the events that match, newest first.
+	ListEvents(ctx context.Context, q EventQuery, p Page) ([]*oauth.Event, error)
+}
