@@ -23,6 +23,11 @@ const (
 	LoginRequired           ErrorCode = "login_required"            // OpenID Connect Core §3.1.2.6
 	ConsentRequired         ErrorCode = "consent_required"          // OpenID Connect Core §3.1.2.6
 	InteractionRequired     ErrorCode = "interaction_required"      // OpenID Connect Core §3.1.2.6
+
+	AccountSelectionRequired ErrorCode = "account_selection_required" // OpenID Connect Core §3.1.2.6
+	RequestNotSupported      ErrorCode = "request_not_supported"      // OpenID Connect Core §3.1.2.6
+	RequestURINotSupported   ErrorCode = "request_uri_not_supported"  // OpenID Connect Core §3.1.2.6
+	SlowDown                 ErrorCode = "slow_down"                  // RFC 8628 §3.5; here: too many failed attempts
 )
 
 // Error is a refusal: the protocol says no. Any error that is not an *Error is

@@ -1,0 +1,133 @@
+package respond
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/valetkey/valetkey/internal/peer"
+	"github.com/valetkey/valetkey/oauth"
+)
+
+// JSON writes v with headers that forbid keeping it (RFC 6749 §5.1).
+func JSON(w http.ResponseWriter, status int, v any) {
+	write(w, status, "application/json", v)
+}
+
+func write(w http.ResponseWriter, status int, contentType string, v any) {
+	body, err := json.Marshal(v)
+	if err != nil { // v is ours: a value that cannot be written is a programming mistake
+		panic("respond: " + err.Error())
+	}
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Cache-Control", "no-store")
+	h.Set("Pragma", "no-cache")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	w.Write(append(body, '\n'))
+}
+
+type errorBody struct {
+	Error       oauth.ErrorCode `json:"error"`
+	Description string          `json:"error_description,omitempty"`
+	RequestID   string          `json:"request_id,omitempty"`
+}
+
+// Error answers with the error (RFC 6749 §5.2).
+func Error(w http.ResponseWriter, r *http.Request, err error) {
+	refusal := Refusal(r, err)
+	writeError(w, r, Status(refusal.Code), refusal)
+}
+
+// NotFound answers invalid_client with 404, as the predecessor did for a
+// client it did not know.
+func NotFound(w http.ResponseWriter, r *http.Request, err error) {
+	writeError(w, r, http.StatusNotFound, Refusal(r, err))
+}
+
+// MethodNotAllowed answers 405 and names the methods that are allowed (RFC 9110 §15.5.6).
+func MethodNotAllowed(w http.ResponseWriter, r *http.Request, allow ...string) {
+	w.Header().Set("Allow", strings.Join(allow, ", "))
+	writeError(w, r, http.StatusMethodNotAllowed, &oauth.Error{
+		Code: oauth.InvalidRequest, Description: "This endpoint answers " + strings.Join(allow, " and ") + " only."})
+}
+
+func writeError(w http.ResponseWriter, r *http.Request, status int, e *oauth.Error) {
+	challenge(w, r, status, e.Code)
+	if after := retryAfter(e.Code); after > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(after))
+	}
+	JSON(w, status, errorBody{Error: e.Code, Description: Description(e), RequestID: peer.From(r.Context()).RequestID})
+}
+
+// challenge names the scheme that was tried (RFC 6749 §5.2). Without an
+// Authorization header there is none to name, and a browser would ask its
+// person for a password.
+func challenge(w http.ResponseWriter, r *http.Request, status int, code oauth.ErrorCode) {
+	if status == http.StatusUnauthorized && code == oauth.InvalidClient && r.Header.Get("Authorization") != "" {
+		w.Header().Set("WWW-Authenticate", `Basic realm="client", charset="UTF-8"`)
+	}
+}
+
+// Refusal returns what may be told of err: err itself if it is a refusal, else
+// server_error without a word. Faults, and refusals that a fault caused, are logged.
+func Refusal(r *http.Request, err error) *oauth.Error {
+	var refusal *oauth.Error
+	if !errors.As(err, &refusal) {
+		refusal = &oauth.Error{Code: oauth.ServerError, Cause: err}
+	}
+	if Status(refusal.Code) >= 500 && r.Context().Err() == nil {
+		logger(r.Context()).ErrorContext(r.Context(), "request failed",
+			"error", err, "method", r.Method, "path", r.URL.Path, "request_id", peer.From(r.Context()).RequestID)
+	}
+	return refusal
+}
+
+// Unavailable makes a refusal of a store fault: the caller may try again.
+// Refusals and nil pass unchanged.
+func Unavailable(err error) error {
+	var refusal *oauth.Error
+	if err == nil || errors.As(err, &refusal) {
+		return err
+	}
+	return &oauth.Error{Code: oauth.TemporarilyUnavailable, Description: "The server cannot do this now. Try again in a moment.", Cause: err}
+}
+
+// Description is the error's text in the characters that RFC 6749 §5.2 allows:
+// %x20-21 / %x23-5B / %x5D-7E. It is the one place where that is seen to.
+func Description(e *oauth.Error) string {
+	return strings.Map(func(c rune) rune {
+		switch {
+		case c == '"':
+			return '\''
+		case c == '\\':
+			return '/'
+		case c == '\t' || c == '\r' || c == '\n':
+			return ' '
+		case c < 0x20 || c > 0x7e:
+			return '?'
+		}
+		return c
+	}, e.Description)
+}
+
+type loggerKey struct{}
+
+// WithLogger lets faults below next be logged to l.
+func WithLogger(next http.Handler, l *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), loggerKey{}, l)))
+	})
+}
+
+func logger(ctx context.Context) *slog.Logger {
+	if l, ok := ctx.Value(loggerKey{}).(*slog.Logger); ok && l != nil {
+		return l
+	}
+	return slog.New(slog.DiscardHandler)
+}
