@@ -1,0 +1,74 @@
+package pages
+
+import (
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"golang.org/x/net/idna"
+
+	"github.com/valetkey/valetkey/oauth"
+)
+
+// Consent asks a person whether an application may act for them. Its form goes
+// to POST /oauth/consent with the fields request and confirm ("yes" or "no").
+type Consent struct {
+	// Request is the id of the authorization request that waits on the server.
+	Request string
+	Client  *oauth.Client
+	// Publisher is the display name of who registered the application; empty: the
+	// operator did.
+	Publisher string
+	// RedirectURI is where the answer will go; the page shows its host.
+	RedirectURI string
+	// New is what is asked for now, Allowed what this person allowed the
+	// application before.
+	New, Allowed []oauth.ScopeGroup
+	// Offline says that access lasts when the person is away (a refresh token).
+	Offline bool
+	// SwitchAccount is a link to sign in as somebody else; empty: not offered.
+	SwitchAccount string
+}
+
+func (Consent) Template() string { return "consent.html" }
+func (Consent) Title() string    { return "Authorize application" }
+
+// DestinationKind tells which sentence describes where the answer goes.
+type DestinationKind string
+
+const (
+	DestinationWeb    DestinationKind = "web"    // a host on the web
+	DestinationLocal  DestinationKind = "local"  // a program on this computer (RFC 8252 §7.3)
+	DestinationDevice DestinationKind = "device" // an application on this device, by its own scheme (RFC 8252 §7.1)
+)
+
+// Destination is where the answer to a consent page goes, for people to read.
+type Destination struct {
+	Kind DestinationKind
+	Name string // "https://app.example", host in ASCII; or "com.example.app"
+}
+
+// Destination reads RedirectURI.
+func (c Consent) Destination() Destination {
+	u, err := url.Parse(c.RedirectURI)
+	if err != nil || u.Scheme == "" {
+		return Destination{Kind: DestinationWeb}
+	}
+	if u.Scheme != "https" && u.Scheme != "http" {
+		return Destination{Kind: DestinationDevice, Name: u.Scheme}
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	if u.Hostname() == "localhost" || (err == nil && ip.IsLoopback()) {
+		return Destination{Kind: DestinationLocal, Name: u.Host}
+	}
+	// Letters of other alphabets can pass for Latin ones, so the name that
+	// counts is the one in ASCII.
+	host, err := idna.Lookup.ToASCII(u.Hostname())
+	if err != nil {
+		host = strings.ToLower(u.Hostname())
+	}
+	if port := u.Port(); port != "" {
+		host += ":" + port
+	}
+	return Destination{Kind: DestinationWeb, Name: u.Scheme + "://" + host}
+}
