@@ -1,0 +1,214 @@
+package valetkey
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/valetkey/valetkey/oauth"
+	"github.com/valetkey/valetkey/store"
+)
+
+// Config says what a [Server] is made of. Issuer, Store, Login and Users are
+// required; the zero value of every other field is safe.
+type Config struct {
+	// Issuer is the URL clients know the server by (RFC 8414 §2): https, no query
+	// and no fragment. Plain http is allowed on loopback only. A path is allowed;
+	// every route but the well-known documents then lies below it.
+	Issuer string
+	// Store keeps clients, grants and tokens.
+	Store store.Store
+	// Login tells who is at the keyboard, and signs people in.
+	Login oauth.Authenticator
+	// Users tells who a subject is.
+	Users oauth.UserSource
+
+	// Scopes are what clients may ask for. user:email and the scopes of the REST
+	// API are there without being listed.
+	Scopes []oauth.Scope
+	// Keyring is the operator's secret keys, one "id:base64 of 32 bytes" a line,
+	// newest first. Without one the server draws a key that dies with the
+	// process: forms that were open across a restart must then be sent again, a
+	// refresh that was repeated across it is refused, and there are no signing keys.
+	// Servers that share a store must share a keyring.
+	Keyring oauth.Secret
+
+	Product     string // what pages call the server; "Valetkey" if empty
+	TokenPrefix string // first part of every secret; "vk" if empty
+	// Templates overlays the built-in page templates file by file.
+	Templates fs.FS
+	// Menu adds the host's own links to the settings navigation.
+	Menu []oauth.MenuItem
+	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	// Logger receives faults; slog.Default if nil.
+	Logger *slog.Logger
+	// Now is the clock; time.Now if nil.
+	Now func() time.Time
+
+	Lifetimes      Lifetimes
+	PersonalTokens PersonalTokens
+	// Password turns on the password grant (RFC 6749 §4.3), which OAuth 2.1
+	// dropped, for clients registered for it. Nil: off.
+	Password oauth.PasswordVerifier
+	// JWT says where the proof against cross-site requests travels.
+	JWT JWT
+	// Compat turns old and less safe behaviour back on, switch by switch.
+	Compat Compat
+	// TestEndpoints serves /oauth/info and /oauth/invalid.
+	TestEndpoints bool
+	// Development says so on every page and opens error details.
+	Development bool
+}
+
+// Lifetimes bounds how long things live. Zero fields take the default.
+type Lifetimes struct {
+	Code          time.Duration // authorization codes; 60 s, at most 10 min (RFC 6749 §4.1.2)
+	AccessToken   time.Duration // 1 h
+	RefreshToken  time.Duration // since its last use; 90 days
+	RefreshRepeat time.Duration // how long a rotated refresh token may be repeated; 10 s
+	Request       time.Duration // a consent page waits this long; 10 min
+	// Reauthentication is how recent a sign-in must be for sensitive acts; 15 min.
+	Reauthentication time.Duration
+	// Audit is how long the audit trail is kept; 400 days.
+	Audit time.Duration
+}
+
+// PersonalTokens is the policy for personal access tokens.
+type PersonalTokens struct {
+	Default       time.Duration // lifetime that the form proposes; 30 days
+	Max           time.Duration // longest lifetime; 366 days
+	AllowNoExpiry bool          // tokens may live until they are revoked
+	AllowNoScopes bool          // tokens may be made that have no scope
+	MaxPerUser    int           // active tokens per user; 50
+}
+
+// JWT configures the proof that a session-authenticated API request was not
+// sent by another site.
+type JWT struct {
+	Header   string        // request header; "X-CSRF-Token" if empty
+	Type     string        // scheme before the value, such as "Bearer"; empty: the bare value
+	Lifetime time.Duration // 1 h
+}
+
+// Compat switches old behaviour back on, for clients that were written for
+// Invenio-OAuth2Server. Every switch is off by default because the new
+// behaviour is safer or follows the RFC; docs/parity.md has the reasons.
+type Compat struct {
+	Implicit                 bool // response_type=token for clients registered for the implicit grant
+	QueryToken               bool // bearer tokens in ?access_token=
+	UnknownClient404         bool // the token endpoint answers 404 to an unknown client
+	OneTokenPerClient        bool // issuing to a (client, subject) first kills what they had
+	TokenUser                bool // token responses carry a user object
+	AlwaysConsent            bool // consent is never remembered
+	RotateAll                bool // refresh tokens of confidential clients rotate too
+	ErrorRedirect            bool // fatal authorization errors go to /oauth/errors by a redirect
+	ClientCredentialsAsOwner bool // client credentials act for the client's owner
+	OptionalPKCE             bool // public clients may leave PKCE out
+	ImmortalTokens           bool // refresh and personal tokens need no expiry
+	BearerJWT                bool // the JWT proof is also read from Authorization: Bearer
+}
+
+// InvenioCompat turns every switch on.
+func InvenioCompat() Compat {
+	return Compat{
+		Implicit: true, QueryToken: true, UnknownClient404: true, OneTokenPerClient: true,
+		TokenUser: true, AlwaysConsent: true, RotateAll: true, ErrorRedirect: true,
+		ClientCredentialsAsOwner: true, OptionalPKCE: true, ImmortalTokens: true, BearerJWT: true,
+	}
+}
+
+const day = 24 * time.Hour
+
+// withDefaults fills in what was left zero.
+func (c Config) withDefaults() Config {
+	c.Product = cmp.Or(c.Product, "Valetkey")
+	c.TokenPrefix = cmp.Or(c.TokenPrefix, "vk")
+	c.Logger = cmp.Or(c.Logger, slog.Default())
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+
+	l := &c.Lifetimes
+	l.Code = cmp.Or(l.Code, time.Minute)
+	l.AccessToken = cmp.Or(l.AccessToken, time.Hour)
+	l.RefreshToken = cmp.Or(l.RefreshToken, 90*day)
+	l.RefreshRepeat = cmp.Or(l.RefreshRepeat, 10*time.Second)
+	l.Request = cmp.Or(l.Request, 10*time.Minute)
+	l.Reauthentication = cmp.Or(l.Reauthentication, 15*time.Minute)
+	l.Audit = cmp.Or(l.Audit, 400*day)
+
+	p := &c.PersonalTokens
+	p.Default = cmp.Or(p.Default, 30*day)
+	p.Max = cmp.Or(p.Max, 366*day)
+	p.MaxPerUser = cmp.Or(p.MaxPerUser, 50)
+	p.AllowNoExpiry = p.AllowNoExpiry || c.Compat.ImmortalTokens
+
+	c.JWT.Header = cmp.Or(c.JWT.Header, "X-CSRF-Token")
+	c.JWT.Lifetime = cmp.Or(c.JWT.Lifetime, time.Hour)
+	return c
+}
+
+// check refuses contradictions, in a sentence that says what to change.
+func (c Config) check() error {
+	switch {
+	case c.Store == nil:
+		return errors.New("valetkey: Config.Store is missing")
+	case c.Login == nil:
+		return errors.New("valetkey: Config.Login is missing; the accounts package has one if your app has no users of its own")
+	case c.Users == nil:
+		return errors.New("valetkey: Config.Users is missing; the accounts package has one if your app has no users of its own")
+	}
+	if err := checkIssuer(c.Issuer); err != nil {
+		return err
+	}
+	if l := c.Lifetimes.Code; l < 0 || l > 10*time.Minute {
+		return fmt.Errorf("valetkey: Lifetimes.Code is %v; a code may live ten minutes at most (RFC 6749 §4.1.2)", l)
+	}
+	for name, d := range map[string]time.Duration{
+		"AccessToken": c.Lifetimes.AccessToken, "RefreshToken": c.Lifetimes.RefreshToken,
+		"RefreshRepeat": c.Lifetimes.RefreshRepeat, "Request": c.Lifetimes.Request,
+		"Reauthentication": c.Lifetimes.Reauthentication, "Audit": c.Lifetimes.Audit,
+	} {
+		if d < 0 {
+			return fmt.Errorf("valetkey: Lifetimes.%s is negative", name)
+		}
+	}
+	if c.PersonalTokens.Default > c.PersonalTokens.Max {
+		return errors.New("valetkey: PersonalTokens.Default is longer than PersonalTokens.Max")
+	}
+	return nil
+}
+
+// checkIssuer holds an issuer to RFC 8414 §2.
+func checkIssuer(issuer string) error {
+	u, err := url.Parse(issuer)
+	switch {
+	case issuer == "":
+		return errors.New("valetkey: Config.Issuer is missing")
+	case err != nil || u.Host == "" || u.Opaque != "":
+		return fmt.Errorf("valetkey: issuer %q is not a URL with a host", issuer)
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || len(issuer) > 0 && issuer[len(issuer)-1] == '#':
+		return fmt.Errorf("valetkey: issuer %q must have no user, query or fragment (RFC 8414 §2)", issuer)
+	case len(u.Path) > 0 && u.Path[len(u.Path)-1] == '/':
+		return fmt.Errorf("valetkey: issuer %q must not end in a slash", issuer)
+	case u.Scheme == "https":
+		return nil
+	case u.Scheme == "http" && isLoopback(u.Hostname()):
+		return nil
+	case u.Scheme == "http":
+		return fmt.Errorf("valetkey: issuer %q must use https; plain http is for loopback addresses only", issuer)
+	}
+	return fmt.Errorf("valetkey: issuer %q must use https", issuer)
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
