@@ -17,6 +17,10 @@ var (
 	ErrUsed = errors.New("store: used already")
 )
 
+// UsedCodeMemory is how long past its expiry a used code is kept, so that a
+// late replay is still seen for what it is (RFC 6749 §4.1.2).
+const UsedCodeMemory = 24 * time.Hour
+
 // Store keeps everything the engine must not forget.
 type Store interface {
 	Clients

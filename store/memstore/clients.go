@@ -1,0 +1,170 @@
+package memstore
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/valetkey/valetkey/oauth"
+	"github.com/valetkey/valetkey/store"
+)
+
+func copyClient(c *oauth.Client) *oauth.Client {
+	out := *c
+	out.RedirectURIs, out.GrantTypes = list(c.RedirectURIs), list(c.GrantTypes)
+	out.Scopes, out.DefaultScopes = list(c.Scopes), list(c.DefaultScopes)
+	out.CreatedAt, out.UpdatedAt = at(c.CreatedAt), at(c.UpdatedAt)
+	return &out
+}
+
+// CreateClient implements [store.Clients].
+func (s *Store) CreateClient(ctx context.Context, c *oauth.Client) error {
+	return s.do(ctx, func() error {
+		if s.clients[c.ID] != nil {
+			return store.ErrExists
+		}
+		put(s, s.clients, c.ID, copyClient(c))
+		return nil
+	})
+}
+
+// Client implements [store.Clients].
+func (s *Store) Client(ctx context.Context, id string) (out *oauth.Client, err error) {
+	err = s.do(ctx, func() error {
+		c := s.clients[id]
+		if c == nil {
+			return store.ErrNotFound
+		}
+		out = copyClient(c)
+		return nil
+	})
+	return out, err
+}
+
+// UpdateClient implements [store.Clients].
+func (s *Store) UpdateClient(ctx context.Context, c *oauth.Client) error {
+	return s.do(ctx, func() error {
+		old := s.clients[c.ID]
+		if old == nil {
+			return store.ErrNotFound
+		}
+		row := copyClient(c)
+		row.CreatedAt = old.CreatedAt
+		put(s, s.clients, c.ID, row)
+		return nil
+	})
+}
+
+// DeleteClient implements [store.Clients].
+func (s *Store) DeleteClient(ctx context.Context, id string) error {
+	return s.do(ctx, func() error {
+		if s.clients[id] == nil {
+			return store.ErrNotFound
+		}
+		s.deleteClient(id)
+		return nil
+	})
+}
+
+func (s *Store) deleteClient(id string) {
+	drop(s, s.clients, id)
+	dropWhere(s, s.secrets, -1, func(r *oauth.ClientSecret) bool { return r.ClientID == id })
+	dropWhere(s, s.requests, -1, func(r *oauth.AuthorizationRequest) bool { return r.ClientID == id })
+	dropWhere(s, s.codes, -1, func(r *oauth.AuthorizationCode) bool { return r.ClientID == id })
+	dropWhere(s, s.tokens, -1, func(r *oauth.Token) bool { return r.ClientID == id })
+	dropWhere(s, s.grants, -1, func(r *oauth.Grant) bool { return r.ClientID == id })
+}
+
+// ListClients implements [store.Clients].
+func (s *Store) ListClients(ctx context.Context, q store.ClientQuery, p store.Page) (out []*oauth.Client, err error) {
+	err = s.do(ctx, func() error {
+		var rows []*oauth.Client
+		for _, c := range s.clients {
+			if q.Owner != "" && c.Owner != q.Owner ||
+				q.Internal != nil && c.Internal != *q.Internal ||
+				!contains(q.Text, c.Name, c.Website, c.ID) {
+				continue
+			}
+			rows = append(rows, c)
+		}
+		// The client named by After must hold its place even where q leaves it out.
+		if after := s.clients[p.After]; after != nil && !slices.Contains(rows, after) {
+			rows = append(rows, after)
+		}
+		slices.SortFunc(rows, func(a, b *oauth.Client) int {
+			return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
+		})
+		for _, c := range cut(rows, p, func(c *oauth.Client) string { return c.ID }) {
+			out = append(out, copyClient(c))
+		}
+		return nil
+	})
+	return out, err
+}
+
+// contains reports whether any field has text as a part, letting ASCII letters
+// match in either case.
+func contains(text string, fields ...string) bool {
+	return slices.ContainsFunc(fields, func(f string) bool { return strings.Contains(lower(f), lower(text)) })
+}
+
+func lower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+func copySecret(s *oauth.ClientSecret) *oauth.ClientSecret {
+	out := *s
+	out.CreatedAt, out.ExpiresAt, out.LastUsedAt = at(s.CreatedAt), at(s.ExpiresAt), at(s.LastUsedAt)
+	return &out
+}
+
+// CreateClientSecret implements [store.Clients].
+func (s *Store) CreateClientSecret(ctx context.Context, secret *oauth.ClientSecret) error {
+	return s.do(ctx, func() error {
+		if s.clients[secret.ClientID] == nil {
+			return store.ErrNotFound
+		}
+		if s.secrets[secret.ID] != nil {
+			return store.ErrExists
+		}
+		put(s, s.secrets, secret.ID, copySecret(secret))
+		return nil
+	})
+}
+
+// ClientSecrets implements [store.Clients].
+func (s *Store) ClientSecrets(ctx context.Context, clientID string) (out []*oauth.ClientSecret, err error) {
+	err = s.do(ctx, func() error {
+		for _, secret := range s.secrets {
+			if secret.ClientID == clientID {
+				out = append(out, copySecret(secret))
+			}
+		}
+		slices.SortFunc(out, func(a, b *oauth.ClientSecret) int {
+			return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+		})
+		return nil
+	})
+	return out, err
+}
+
+// ExpireClientSecrets implements [store.Clients].
+func (s *Store) ExpireClientSecrets(ctx context.Context, clientID, except string, expires time.Time) error {
+	expires = at(expires)
+	return s.do(ctx, func() error {
+		for id, secret := range s.secrets {
+			if secret.ClientID == clientID && id != except && (secret.ExpiresAt.IsZero() || secret.ExpiresAt.After(expires)) {
+				edit(s, s.secrets, id, func(r *oauth.ClientSecret) { r.ExpiresAt = expires })
+			}
+		}
+		return nil
+	})
+}
