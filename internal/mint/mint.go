@@ -96,6 +96,14 @@ func (m *Mint) Draw(kind Kind, now time.Time) Drawn {
 	return m.assemble(kind, NewID(now), random)
 }
 
+// Redraw makes a fresh secret under an id that Draw gave out before, so that a
+// row can keep its key while its old secret dies.
+func (m *Mint) Redraw(kind Kind, id string) Drawn {
+	var random [24]byte
+	rand.Read(random[:])
+	return m.assemble(kind, id, random)
+}
+
 // Successor derives the refresh token that replaces old. The same old token,
 // id and key always give the same successor, so a repeated refresh can be
 // answered again although no store ever held the answer.

@@ -1,0 +1,291 @@
+package manage
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/valetkey/valetkey/internal/mint"
+	"github.com/valetkey/valetkey/oauth"
+	"github.com/valetkey/valetkey/store"
+)
+
+// maxKeepOld is the longest that a replaced client secret may go on working.
+const maxKeepOld = 30 * 24 * time.Hour
+
+// Application is a client as its owner sees it.
+type Application struct {
+	Client  *oauth.Client
+	Secrets []SecretHint // the live ones, newest first
+	Users   int          // how many subjects have a live grant to it
+}
+
+// SecretHint is what may be shown of a client secret after it was made.
+type SecretHint struct {
+	ID         string
+	Hint       string // last four characters
+	CreatedAt  time.Time
+	ExpiresAt  time.Time // zero: never
+	LastUsedAt time.Time // zero: never
+}
+
+// ApplicationQuery narrows a list of applications; zero fields do not narrow.
+type ApplicationQuery struct {
+	// All lists everybody's, for administrators and the operator; otherwise the
+	// list holds the actor's own that are not internal, and Owner and Internal
+	// are ignored.
+	All      bool
+	Owner    string
+	Text     string // part of the name, website or id
+	Internal *bool
+}
+
+// CreateApplication registers a client for the actor. The secret is shown here
+// and never again; it is empty for a public client. Errors: [*Invalid], [*Refused].
+func (d *Desk) CreateApplication(ctx context.Context, a Actor, in ApplicationInput) (*oauth.Client, oauth.Secret, error) {
+	now := d.now()
+	c := &oauth.Client{ID: cmp.Or(in.ID, mint.NewID(now)), CreatedAt: now, UpdatedAt: now}
+	if !a.Operator {
+		if a.Subject == "" {
+			return nil, "", &Refused{"Only somebody who is signed in may register an application."}
+		}
+		c.Owner = a.Subject
+	}
+	if err := d.operatorOnly(a, in); err != nil {
+		return nil, "", err
+	}
+	if err := d.apply(a, in, c); err != nil {
+		return nil, "", err
+	}
+	if err := d.checkClientID(ctx, in.ID); err != nil {
+		return nil, "", err
+	}
+	if err := d.checkOwner(ctx, in.Owner); err != nil {
+		return nil, "", err
+	}
+	var secret oauth.Secret
+	err := d.store.InTx(ctx, func(ctx context.Context, tx store.Store) error {
+		if err := tx.CreateClient(ctx, c); errors.Is(err, store.ErrExists) {
+			return invalid("id", "The client id is taken.")
+		} else if err != nil {
+			return err
+		}
+		if !c.Public() {
+			drawn, err := d.addSecret(ctx, tx, c.ID, now)
+			if err != nil {
+				return err
+			}
+			secret = drawn.Secret
+		}
+		return d.record(ctx, tx, a, oauth.Event{Type: oauth.EventClientCreated, Subject: c.Owner, ClientID: c.ID, Detail: "registered " + c.Name})
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	return c, secret, nil
+}
+
+// addSecret draws a secret and stores its hash.
+func (d *Desk) addSecret(ctx context.Context, tx store.Store, clientID string, now time.Time) (mint.Drawn, error) {
+	drawn := d.mint.Draw(mint.ClientSecret, now)
+	return drawn, tx.CreateClientSecret(ctx, &oauth.ClientSecret{
+		ID: drawn.ID, ClientID: clientID, Hash: drawn.Hash, Hint: drawn.Hint, CreatedAt: now,
+	})
+}
+
+// client finds a client that the actor may see. ErrNotFound.
+func (d *Desk) client(ctx context.Context, s store.Store, a Actor, id string) (*oauth.Client, error) {
+	c, err := s.Client(ctx, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, ErrNotFound
+	case err != nil:
+		return nil, err
+	case !a.all() && (!a.owns(c.Owner) || c.Internal):
+		return nil, ErrNotFound
+	}
+	return c, nil
+}
+
+// changeable finds a client that the actor may change. A first-party client is
+// trusted without consent, so that not even its owner may change where it sends
+// people; only the operator's side may.
+func (d *Desk) changeable(ctx context.Context, s store.Store, a Actor, id string) (*oauth.Client, error) {
+	c, err := d.client(ctx, s, a, id)
+	if err == nil && c.FirstParty && !a.all() {
+		return nil, &Refused{"This application is first-party. Only the operator of this server may change it."}
+	}
+	return c, err
+}
+
+// UpdateApplication changes a client. Neither its id nor a secret changes; a
+// public client that becomes confidential has no secret until RotateSecret, and
+// the secrets of one that becomes public stop working. Errors: [ErrNotFound],
+// [*Invalid], [*Refused].
+func (d *Desk) UpdateApplication(ctx context.Context, a Actor, id string, in ApplicationInput) (*oauth.Client, error) {
+	if in.ID != "" && in.ID != id {
+		return nil, &Refused{"The client id of an application cannot be changed."}
+	}
+	in.ID = ""
+	if err := d.operatorOnly(a, in); err != nil {
+		return nil, err
+	}
+	if err := d.checkOwner(ctx, in.Owner); err != nil {
+		return nil, err
+	}
+	var c *oauth.Client
+	err := d.store.InTx(ctx, func(ctx context.Context, tx store.Store) (err error) {
+		if c, err = d.changeable(ctx, tx, a, id); err != nil {
+			return err
+		}
+		if err := d.apply(a, in, c); err != nil {
+			return err
+		}
+		c.UpdatedAt = d.now()
+		if err := tx.UpdateClient(ctx, c); err != nil {
+			return err
+		}
+		if c.Public() {
+			if err := tx.ExpireClientSecrets(ctx, id, "", c.UpdatedAt); err != nil {
+				return err
+			}
+		}
+		return d.record(ctx, tx, a, oauth.Event{Type: oauth.EventClientUpdated, Subject: c.Owner, ClientID: id, Detail: "changed " + c.Name})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// SetApplicationDisabled refuses a client everywhere, or lets it work again.
+// For administrators and the operator. Errors: [ErrNotFound], [*Refused].
+func (d *Desk) SetApplicationDisabled(ctx context.Context, a Actor, id string, disabled bool) error {
+	if !a.all() {
+		return &Refused{"Only an administrator may disable an application."}
+	}
+	return d.store.InTx(ctx, func(ctx context.Context, tx store.Store) error {
+		c, err := d.client(ctx, tx, a, id)
+		if err != nil || c.Disabled == disabled {
+			return err
+		}
+		c.Disabled, c.UpdatedAt = disabled, d.now()
+		if err := tx.UpdateClient(ctx, c); err != nil {
+			return err
+		}
+		detail := "enabled "
+		if disabled {
+			detail = "disabled "
+		}
+		return d.record(ctx, tx, a, oauth.Event{Type: oauth.EventClientUpdated, Subject: c.Owner, ClientID: id, Detail: detail + c.Name})
+	})
+}
+
+// RotateSecret gives a confidential client a new secret, which is shown here and
+// never again. The newest secret before it goes on working for keepOld, at most
+// 30 days; every older one stops at once, so that two at most are alive.
+// Errors: [ErrNotFound], [*Invalid], [*Refused].
+func (d *Desk) RotateSecret(ctx context.Context, a Actor, id string, keepOld time.Duration) (oauth.Secret, error) {
+	if keepOld < 0 || keepOld > maxKeepOld {
+		return "", invalid("keep_old", "The old secret can go on working for at most 30 days.")
+	}
+	var secret oauth.Secret
+	err := d.store.InTx(ctx, func(ctx context.Context, tx store.Store) error {
+		c, err := d.changeable(ctx, tx, a, id)
+		if err != nil {
+			return err
+		}
+		if c.Public() {
+			return &Refused{"A public application has no secret."}
+		}
+		if err := withinLimit(a, c, oauth.Client{}); err != nil {
+			return err
+		}
+		now := d.now()
+		live, err := d.liveSecrets(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if len(live) > 0 {
+			if err := tx.ExpireClientSecrets(ctx, id, live[0].ID, now); err != nil {
+				return err
+			}
+		}
+		drawn, err := d.addSecret(ctx, tx, id, now)
+		if err != nil {
+			return err
+		}
+		if err := tx.ExpireClientSecrets(ctx, id, drawn.ID, now.Add(keepOld)); err != nil {
+			return err
+		}
+		secret = drawn.Secret
+		return d.record(ctx, tx, a, oauth.Event{Type: oauth.EventSecretRotated, Subject: c.Owner, ClientID: id, Detail: "made a new secret for " + c.Name})
+	})
+	if err != nil {
+		return "", err
+	}
+	return secret, nil
+}
+
+// liveSecrets returns the secrets that work now, newest first.
+func (d *Desk) liveSecrets(ctx context.Context, s store.Store, clientID string) ([]*oauth.ClientSecret, error) {
+	secrets, err := s.ClientSecrets(ctx, clientID)
+	if err != nil {
+		return nil, err
+	}
+	now := d.now()
+	secrets = slices.DeleteFunc(secrets, func(s *oauth.ClientSecret) bool {
+		return !s.ExpiresAt.IsZero() && !now.Before(s.ExpiresAt)
+	})
+	slices.Reverse(secrets)
+	return secrets, nil
+}
+
+// DeleteApplication deletes a client with its secrets, grants and tokens.
+// Errors: [ErrNotFound], [*Refused].
+func (d *Desk) DeleteApplication(ctx context.Context, a Actor, id string) error {
+	return d.store.InTx(ctx, func(ctx context.Context, tx store.Store) error {
+		c, err := d.changeable(ctx, tx, a, id)
+		if err != nil {
+			return err
+		}
+		if err := tx.DeleteClient(ctx, id); err != nil {
+			return err
+		}
+		return d.record(ctx, tx, a, oauth.Event{Type: oauth.EventClientDeleted, Subject: c.Owner, ClientID: id, Detail: "deleted " + c.Name})
+	})
+}
+
+// Application returns one client with what its owner may see of it. ErrNotFound
+// if it is not the actor's.
+func (d *Desk) Application(ctx context.Context, a Actor, id string) (*Application, error) {
+	c, err := d.client(ctx, d.store, a, id)
+	if err != nil {
+		return nil, err
+	}
+	live, err := d.liveSecrets(ctx, d.store, id)
+	if err != nil {
+		return nil, err
+	}
+	app := &Application{Client: c}
+	for _, s := range live {
+		app.Secrets = append(app.Secrets, SecretHint{ID: s.ID, Hint: s.Hint, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, LastUsedAt: s.LastUsedAt})
+	}
+	app.Users, err = d.store.CountGrants(ctx, id)
+	return app, err
+}
+
+// Applications lists clients, newest first.
+func (d *Desk) Applications(ctx context.Context, a Actor, q ApplicationQuery, p Page) ([]*oauth.Client, error) {
+	sq := store.ClientQuery{Owner: q.Owner, Text: q.Text, Internal: q.Internal}
+	switch {
+	case q.All && a.all():
+	case a.Subject == "":
+		return nil, nil
+	default:
+		sq.Owner, sq.Internal = a.Subject, hidden()
+	}
+	return d.store.ListClients(ctx, sq, bounded(p))
+}
