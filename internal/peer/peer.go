@@ -19,15 +19,14 @@ type Peer struct {
 
 // Network is the address cut to /24 (IPv4) or /48 (IPv6), or "" if unknown.
 func (p Peer) Network() string {
+	if !p.Addr.IsValid() {
+		return ""
+	}
 	bits := 24
 	if p.Addr.Is6() {
 		bits = 48
 	}
-	prefix, err := p.Addr.Prefix(bits)
-	if err != nil {
-		return ""
-	}
-	return prefix.String()
+	return netip.PrefixFrom(p.Addr, bits).Masked().String()
 }
 
 type contextKey struct{}
