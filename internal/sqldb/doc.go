@@ -1,0 +1,38 @@
+// Package sqldb is one SQL database as Valetkey uses it: the dialect, one way
+// to write, many ways to read, and migrations. It imports no driver; whoever
+// opens the database chooses one.
+//
+// # Writing
+//
+// [DB.Write] runs a function in a transaction and returns when what it wrote
+// will survive the power cord. The context it hands to the function carries the
+// transaction: [DB.Read] and [DB.Write] with that context join it.
+//
+// On SQLite only one transaction can write at a time and each commit waits for
+// the disk, so Write commits in groups. Callers queue; a goroutine that lives
+// only while somebody waits takes them in order, at most 256 at once, runs each
+// function under a savepoint of one transaction, commits, and answers all. One
+// that fails is undone alone; a commit that fails fails all. There is no timer:
+// while one group waits for the disk the next one gathers.
+//
+// On PostgreSQL each call is a transaction of its own, run again a few times
+// when the server reports a serialization failure or a deadlock.
+//
+// The function therefore must not do input or output of its own, may run on
+// another goroutine, may run more than once, and must set what it returns to
+// its caller anew each time. A panic in it becomes an error.
+//
+// # Cancelling
+//
+// A caller whose context ends while it still waits in the queue gets the
+// context's error and its function never runs. Once the function has begun it
+// runs to its end, and the caller waits for the true outcome, so a caller
+// always knows whether its write happened.
+//
+// # Migrations
+//
+// [DB.Migrate] brings one [Line] of numbered SQL files up to date: forward
+// only, each file in a transaction of its own together with the row that
+// records it, safe when several nodes start at once. A file that changed after
+// it was applied is refused, and so is a schema newer than the program.
+package sqldb

@@ -1,0 +1,179 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// maxGroup is how many functions share one transaction at most.
+const maxGroup = 256
+
+// job is one function that waits to be run.
+type job struct {
+	ctx  context.Context
+	fn   func(context.Context, *sql.Tx) error
+	err  error      // what fn returned
+	done chan error // the answer
+	// taken is set by whoever comes first: the leader that runs fn, or the
+	// caller that stops waiting.
+	taken atomic.Bool
+}
+
+// queue is who waits to write.
+type queue struct {
+	mu      sync.Mutex
+	waiting []*job
+	leading bool // a leader is at work and will find what is queued
+}
+
+var errEnded = errors.New("sqldb: the transaction was abandoned")
+
+func (db *DB) writeInGroup(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+	// fn must not be cancelled: an interrupted statement undoes the whole
+	// transaction in SQLite, and with it everybody else's work.
+	j := &job{ctx: context.WithoutCancel(ctx), fn: fn, done: make(chan error, 1)}
+	q := &db.writers
+	q.mu.Lock()
+	q.waiting = append(q.waiting, j)
+	if !q.leading {
+		q.leading = true
+		go db.lead()
+	}
+	q.mu.Unlock()
+
+	select {
+	case err := <-j.done:
+		return err
+	case <-ctx.Done():
+		if j.taken.CompareAndSwap(false, true) {
+			return ctx.Err()
+		}
+		return <-j.done
+	}
+}
+
+// next takes the job that has waited longest and still waits, or returns nil.
+func (q *queue) next() *job {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.waiting) > 0 {
+		j := q.waiting[0]
+		q.waiting[0] = nil
+		q.waiting = q.waiting[1:]
+		if j.taken.CompareAndSwap(false, true) {
+			return j
+		}
+	}
+	return nil
+}
+
+// rest reports whether nobody waits; if so the leader's work is done.
+func (q *queue) rest() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) > 0 {
+		return false
+	}
+	q.waiting = nil
+	q.leading = false
+	return true
+}
+
+func (q *queue) empty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting) == 0
+}
+
+// lead commits groups until nobody waits.
+func (db *DB) lead() {
+	resting := false
+	defer func() {
+		if !resting { // a function ended the goroutine (runtime.Goexit): others still wait
+			go db.lead()
+		}
+	}()
+	for !db.writers.rest() {
+		db.commitGroup()
+		db.prepareWanted(context.Background())
+	}
+	resting = true
+}
+
+// commitGroup runs those who wait in one transaction and answers them.
+func (db *DB) commitGroup() {
+	first := db.writers.next()
+	if first == nil {
+		return
+	}
+	group := []*job{first}
+	outcome := errEnded
+	defer func() {
+		for _, j := range group {
+			if j.err == nil {
+				j.err = outcome
+			}
+			j.done <- j.err
+		}
+	}()
+
+	ctx := context.Background()
+	tx, err := db.pool.BeginTx(ctx, nil)
+	if err != nil {
+		outcome = fmt.Errorf("sqldb: begin: %w", err)
+		return
+	}
+	defer tx.Rollback() // does nothing after Commit
+
+	if db.writers.empty() { // alone: the transaction itself is the savepoint
+		if first.err = db.callOnce(first, tx); first.err != nil {
+			return
+		}
+	} else {
+		for j := first; j != nil; j = db.writers.next() {
+			if j != first {
+				group = append(group, j)
+			}
+			if outcome = db.callUnderSavepoint(j, tx); outcome != nil {
+				return
+			}
+			if len(group) == maxGroup {
+				break
+			}
+		}
+	}
+	if outcome = tx.Commit(); outcome != nil {
+		outcome = fmt.Errorf("sqldb: commit: %w", outcome)
+	}
+}
+
+// callOnce runs the job's function; one that ends its goroutine counts as failed.
+func (db *DB) callOnce(j *job, tx *sql.Tx) error {
+	j.err = errEnded
+	err := db.call(j.ctx, tx, j.fn)
+	j.err = err
+	return err
+}
+
+// callUnderSavepoint runs the job's function so that it can be undone alone. It
+// returns an error only if the transaction is lost: a full disk, for one, makes
+// SQLite undo all of it.
+func (db *DB) callUnderSavepoint(j *job, tx *sql.Tx) error {
+	q := querier{db, tx}
+	if _, err := q.ExecContext(j.ctx, "SAVEPOINT member"); err != nil {
+		return fmt.Errorf("sqldb: savepoint: %w", err)
+	}
+	if db.callOnce(j, tx) != nil {
+		if _, err := q.ExecContext(j.ctx, "ROLLBACK TO member"); err != nil {
+			return fmt.Errorf("sqldb: roll back to savepoint: %w", err)
+		}
+	}
+	if _, err := q.ExecContext(j.ctx, "RELEASE member"); err != nil {
+		return fmt.Errorf("sqldb: release savepoint: %w", err)
+	}
+	return nil
+}
