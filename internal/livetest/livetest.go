@@ -1,0 +1,205 @@
+package livetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	readyWithin = 20 * time.Second
+	stopWithin  = 20 * time.Second
+	probeEvery  = 5 * time.Millisecond
+)
+
+// Build compiles the program from the module that the working directory is in
+// into dir and returns its path.
+func Build(ctx context.Context, dir string) (string, error) {
+	root, err := moduleDir()
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(dir, "valetkey")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/valetkey")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build ./cmd/valetkey: %w\n%s", err, out)
+	}
+	return binary, nil
+}
+
+// moduleDir walks up from the working directory to the folder that holds cmd/valetkey.
+func moduleDir() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "cmd", "valetkey")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("livetest: not inside the Valetkey module")
+		}
+		dir = parent
+	}
+}
+
+// Site is one installation: a directory with a configuration, a keyring and a database.
+type Site struct {
+	Binary string
+	Dir    string
+	Addr   string // host:port it listens on
+	Issuer string
+	// Env is added to the environment of every command, as NAME=value.
+	Env []string
+}
+
+// NewSite makes an installation in dir as an operator would, with "valetkey
+// init", on a free loopback port and a SQLite database.
+func NewSite(ctx context.Context, binary, dir string) (*Site, error) {
+	addr, err := FreeAddr()
+	if err != nil {
+		return nil, err
+	}
+	s := &Site{Binary: binary, Dir: dir, Addr: addr, Issuer: "http://" + addr}
+	s.Env = []string{"VALETKEY_ADDR=" + addr, "VALETKEY_LOG_ACCESS=false"}
+	if out, err := s.Run(ctx, "", "init", "--issuer", s.Issuer); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, out)
+	}
+	return s, nil
+}
+
+// FreeAddr returns a loopback address with a port that was free a moment ago.
+func FreeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// Run runs one command of the program in the site's directory and returns what
+// it printed. The error holds what it complained about.
+func (s *Site) Run(ctx context.Context, stdin string, args ...string) (string, error) {
+	cmd := s.command(ctx, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return stdout.String(), fmt.Errorf("valetkey %s: %w: %s", args[0], err, stderr.String())
+	}
+	return stdout.String(), nil
+}
+
+func (s *Site) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, s.Binary, args...)
+	cmd.Dir = s.Dir
+	cmd.Env = append(os.Environ(), s.Env...)
+	return cmd
+}
+
+// Server is one running "valetkey serve".
+type Server struct {
+	PID int
+	// LogFile holds everything it wrote, also of earlier runs of the same site.
+	LogFile string
+
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the process has ended
+}
+
+// Start starts "valetkey serve" and waits until it is ready.
+func (s *Site) Start(ctx context.Context) (*Server, error) {
+	logFile := filepath.Join(s.Dir, "server.log")
+	log, err := os.OpenFile(logFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	cmd := s.command(context.WithoutCancel(ctx), "serve")
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	srv := &Server{PID: cmd.Process.Pid, LogFile: logFile, cmd: cmd, done: make(chan struct{})}
+	go func() {
+		cmd.Wait()
+		close(srv.done)
+	}()
+	if err := srv.awaitReady(ctx, s.Issuer+"/readyz"); err != nil {
+		srv.Kill()
+		text, _ := os.ReadFile(logFile)
+		return nil, fmt.Errorf("%w\n%s", err, text)
+	}
+	return srv, nil
+}
+
+func (v *Server) awaitReady(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		if resp, err := client.Do(req); err == nil {
+			io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-v.done:
+			return errors.New("livetest: the server ended before it was ready")
+		case <-ctx.Done():
+			return fmt.Errorf("livetest: the server was not ready: %w", ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// Kill ends the server at once, as a crash would (SIGKILL).
+func (v *Server) Kill() {
+	v.cmd.Process.Kill()
+	<-v.done
+}
+
+// Stop ends the server as an operator would (SIGTERM) and returns an error if
+// it does not end well.
+func (v *Server) Stop() error {
+	if err := v.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	late := time.AfterFunc(stopWithin, v.Kill)
+	defer late.Stop()
+	<-v.done
+	if code := v.cmd.ProcessState.ExitCode(); code != 0 {
+		return fmt.Errorf("livetest: the server ended with %d", code)
+	}
+	return nil
+}
+
+// Log returns everything the server wrote so far.
+func (v *Server) Log() string {
+	text, err := os.ReadFile(v.LogFile)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
