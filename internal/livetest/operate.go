@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"golang.org/x/oauth2"
 
@@ -98,4 +99,14 @@ func (v *Visitor) Token(ctx context.Context, app *oauth2.Config) (*oauth2.Token,
 		return nil, err
 	}
 	return app.Exchange(ctx, code, oauth2.VerifierOption(verifier))
+}
+
+// CreateToken makes a personal access token for p from the command line.
+func (s *Site) CreateToken(ctx context.Context, p Person, name string, scopes ...string) (string, error) {
+	args := []string{"token", "create", "--name", name, "--user", p.Email}
+	for _, scope := range scopes {
+		args = append(args, "--scope", scope)
+	}
+	out, err := s.Run(ctx, "", args...)
+	return strings.TrimSpace(out), err
 }
