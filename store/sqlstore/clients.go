@@ -1,0 +1,150 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/valetkey/valetkey/oauth"
+	"github.com/valetkey/valetkey/store"
+)
+
+const clientColumns = `id, type, name, description, website, owner, auth_method, redirect_uris, grant_types, scopes,
+	default_scopes, require_pkce, first_party, internal, disabled, created_at, updated_at`
+
+func intoClient(c *oauth.Client) []any {
+	return []any{&c.ID, &c.Type, &c.Name, toOpt(&c.Description), toOpt(&c.Website), toOpt(&c.Owner), &c.AuthMethod,
+		toTexts(&c.RedirectURIs), toWords(&c.GrantTypes), toWords(&c.Scopes), toWords(&c.DefaultScopes),
+		&c.RequirePKCE, &c.FirstParty, &c.Internal, &c.Disabled, toTime(&c.CreatedAt), toTime(&c.UpdatedAt)}
+}
+
+const sqlCreateClient = `INSERT INTO oauth_clients (` + clientColumns + `)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+	ON CONFLICT (id) DO NOTHING`
+
+// CreateClient implements [store.Clients].
+func (s *Store) CreateClient(ctx context.Context, c *oauth.Client) error {
+	return s.write(ctx, func(ctx context.Context) error {
+		n, err := s.insert(ctx, sqlCreateClient, c.ID, string(c.Type), c.Name, opt(c.Description), opt(c.Website),
+			opt(c.Owner), string(c.AuthMethod), texts(c.RedirectURIs), words(c.GrantTypes), words(c.Scopes),
+			words(c.DefaultScopes), c.RequirePKCE, c.FirstParty, c.Internal, c.Disabled,
+			micros(c.CreatedAt), micros(c.UpdatedAt))
+		return created(n, err)
+	})
+}
+
+// created is the answer of a verb that inserts a row with no parent.
+func created(n int64, err error) error {
+	if err == nil && n == 0 {
+		return store.ErrExists
+	}
+	return err
+}
+
+// createdIn is the answer of a verb that inserts a row only where its parents
+// are: a row that was not inserted is there already, or a parent is not.
+func (s *Store) createdIn(ctx context.Context, n int64, err error, sqlExists, id string) error {
+	if err != nil || n > 0 {
+		return err
+	}
+	var exists bool
+	if err := s.row(ctx, sqlExists, []any{id}, &exists); err != nil {
+		return err
+	}
+	if exists {
+		return store.ErrExists
+	}
+	return store.ErrNotFound
+}
+
+const sqlClient = `SELECT ` + clientColumns + ` FROM oauth_clients WHERE id = $1`
+
+// Client implements [store.Clients].
+func (s *Store) Client(ctx context.Context, id string) (*oauth.Client, error) {
+	c := new(oauth.Client)
+	if err := s.row(ctx, sqlClient, []any{id}, intoClient(c)...); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+const sqlUpdateClient = `UPDATE oauth_clients SET type = $2, name = $3, description = $4, website = $5, owner = $6,
+	auth_method = $7, redirect_uris = $8, grant_types = $9, scopes = $10, default_scopes = $11, require_pkce = $12,
+	first_party = $13, internal = $14, disabled = $15, updated_at = $16
+	WHERE id = $1`
+
+// UpdateClient implements [store.Clients].
+func (s *Store) UpdateClient(ctx context.Context, c *oauth.Client) error {
+	return s.write(ctx, func(ctx context.Context) error {
+		return require(s.insert(ctx, sqlUpdateClient, c.ID, string(c.Type), c.Name, opt(c.Description), opt(c.Website),
+			opt(c.Owner), string(c.AuthMethod), texts(c.RedirectURIs), words(c.GrantTypes), words(c.Scopes),
+			words(c.DefaultScopes), c.RequirePKCE, c.FirstParty, c.Internal, c.Disabled, micros(c.UpdatedAt)))
+	})
+}
+
+// The foreign keys delete everything else the client has.
+const sqlDeleteClient = `DELETE FROM oauth_clients WHERE id = $1`
+
+// DeleteClient implements [store.Clients].
+func (s *Store) DeleteClient(ctx context.Context, id string) error {
+	return s.write(ctx, func(ctx context.Context) error {
+		return require(s.change(ctx, sqlDeleteClient, id))
+	})
+}
+
+const sqlListClients = `SELECT ` + clientColumns + ` FROM oauth_clients`
+
+// ListClients implements [store.Clients].
+func (s *Store) ListClients(ctx context.Context, f store.ClientQuery, p store.Page) ([]*oauth.Client, error) {
+	var q query
+	if f.Owner != "" {
+		q.where("owner = ?", f.Owner)
+	}
+	if f.Internal != nil {
+		q.where("internal = ?", *f.Internal)
+	}
+	q.contains(f.Text, "name", "website", "id")
+	if p.After != "" {
+		q.where("(created_at, id) < (SELECT c.created_at, c.id FROM oauth_clients c WHERE c.id = ?)", p.After)
+	}
+	return rows(ctx, s, q.page(sqlListClients, "created_at DESC, id DESC", p), q.args, intoClient)
+}
+
+const secretColumns = `id, client_id, hash, hint, created_at, expires_at, last_used_at`
+
+func intoSecret(c *oauth.ClientSecret) []any {
+	return []any{&c.ID, &c.ClientID, toHash(&c.Hash), toOpt(&c.Hint), toTime(&c.CreatedAt), toTime(&c.ExpiresAt), toTime(&c.LastUsedAt)}
+}
+
+const (
+	sqlCreateSecret = `INSERT INTO oauth_client_secrets (` + secretColumns + `)
+	SELECT $1, $2, $3, $4, $5, $6, $7 WHERE EXISTS (SELECT 1 FROM oauth_clients WHERE id = $2)
+	ON CONFLICT (id) DO NOTHING`
+	sqlSecretExists = `SELECT EXISTS (SELECT 1 FROM oauth_client_secrets WHERE id = $1)`
+)
+
+// CreateClientSecret implements [store.Clients].
+func (s *Store) CreateClientSecret(ctx context.Context, c *oauth.ClientSecret) error {
+	return s.write(ctx, func(ctx context.Context) error {
+		n, err := s.insert(ctx, sqlCreateSecret, c.ID, c.ClientID, c.Hash[:], opt(c.Hint),
+			micros(c.CreatedAt), optMicros(c.ExpiresAt), optMicros(c.LastUsedAt))
+		return s.createdIn(ctx, n, err, sqlSecretExists, c.ID)
+	})
+}
+
+const sqlSecrets = `SELECT ` + secretColumns + ` FROM oauth_client_secrets WHERE client_id = $1 ORDER BY created_at, id`
+
+// ClientSecrets implements [store.Clients].
+func (s *Store) ClientSecrets(ctx context.Context, clientID string) ([]*oauth.ClientSecret, error) {
+	return rows(ctx, s, sqlSecrets, []any{clientID}, intoSecret)
+}
+
+const sqlExpireSecrets = `UPDATE oauth_client_secrets SET expires_at = $3
+	WHERE client_id = $1 AND id <> $2 AND (expires_at IS NULL OR expires_at > $3)`
+
+// ExpireClientSecrets implements [store.Clients].
+func (s *Store) ExpireClientSecrets(ctx context.Context, clientID, except string, at time.Time) error {
+	return s.write(ctx, func(ctx context.Context) error {
+		_, err := s.change(ctx, sqlExpireSecrets, clientID, except, micros(at))
+		return err
+	})
+}

@@ -1,0 +1,130 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/valetkey/valetkey/oauth"
+	"github.com/valetkey/valetkey/store"
+)
+
+const codeColumns = `id, hash, grant_id, client_id, subject, scopes, redirect_uri, code_challenge, issued_at, expires_at, used_at`
+
+func intoCode(c *oauth.AuthorizationCode) []any {
+	return []any{&c.ID, toHash(&c.Hash), &c.GrantID, &c.ClientID, &c.Subject, toWords(&c.Scopes), toOpt(&c.RedirectURI),
+		toOpt(&c.CodeChallenge), toTime(&c.IssuedAt), toTime(&c.ExpiresAt), toTime(&c.UsedAt)}
+}
+
+const (
+	sqlCreateCode = `INSERT INTO oauth_codes (` + codeColumns + `)
+	SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+	WHERE EXISTS (SELECT 1 FROM oauth_grants WHERE id = $3) AND EXISTS (SELECT 1 FROM oauth_clients WHERE id = $4)
+	ON CONFLICT (id) DO NOTHING`
+	sqlCodeExists = `SELECT EXISTS (SELECT 1 FROM oauth_codes WHERE id = $1)`
+)
+
+// CreateCode implements [store.Codes].
+func (s *Store) CreateCode(ctx context.Context, c *oauth.AuthorizationCode) error {
+	return s.write(ctx, func(ctx context.Context) error {
+		n, err := s.insert(ctx, sqlCreateCode, c.ID, c.Hash[:], c.GrantID, c.ClientID, c.Subject, words(c.Scopes),
+			opt(c.RedirectURI), opt(c.CodeChallenge), micros(c.IssuedAt), micros(c.ExpiresAt), optMicros(c.UsedAt))
+		return s.createdIn(ctx, n, err, sqlCodeExists, c.ID)
+	})
+}
+
+const sqlCode = `SELECT ` + codeColumns + ` FROM oauth_codes WHERE id = $1`
+
+// Code implements [store.Codes].
+func (s *Store) Code(ctx context.Context, id string) (*oauth.AuthorizationCode, error) {
+	c := new(oauth.AuthorizationCode)
+	if err := s.row(ctx, sqlCode, []any{id}, intoCode(c)...); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+const (
+	sqlUseCode = `UPDATE oauth_codes SET used_at = $2
+	WHERE id = $1 AND used_at IS NULL AND expires_at > $2
+	AND NOT EXISTS (SELECT 1 FROM oauth_grants g WHERE g.id = grant_id AND g.revoked_at IS NOT NULL)`
+	sqlCodeUsed = `SELECT c.used_at IS NOT NULL OR g.revoked_at IS NOT NULL
+	FROM oauth_codes c JOIN oauth_grants g ON g.id = c.grant_id WHERE c.id = $1`
+)
+
+// UseCode implements [store.Codes].
+func (s *Store) UseCode(ctx context.Context, id string, now time.Time) error {
+	return s.use(ctx, sqlUseCode, sqlCodeUsed, id, micros(now))
+}
+
+// use runs an update that of many callers changes the row for one only, and
+// tells the others whether they came too late.
+func (s *Store) use(ctx context.Context, sqlUse, sqlUsed, id string, more ...any) error {
+	return s.write(ctx, func(ctx context.Context) error {
+		n, err := s.change(ctx, sqlUse, append([]any{id}, more...)...)
+		if err != nil || n > 0 {
+			return err
+		}
+		var used bool
+		if err := s.row(ctx, sqlUsed, []any{id}, &used); err != nil {
+			return err
+		}
+		if used {
+			return store.ErrUsed
+		}
+		return store.ErrNotFound
+	})
+}
+
+func ignoreNotFound(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+const requestColumns = `id, session_id, subject, client_id, response_type, redirect_uri, redirect_uri_sent, scopes,
+	state, code_challenge, created_at, expires_at, used_at`
+
+func intoRequest(r *oauth.AuthorizationRequest) []any {
+	return []any{&r.ID, &r.SessionID, &r.Subject, &r.ClientID, &r.ResponseType, &r.RedirectURI, &r.RedirectURISent,
+		toWords(&r.Scopes), toOpt(&r.State), toOpt(&r.CodeChallenge), toTime(&r.CreatedAt), toTime(&r.ExpiresAt), toTime(&r.UsedAt)}
+}
+
+const (
+	sqlCreateRequest = `INSERT INTO oauth_requests (` + requestColumns + `)
+	SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 WHERE EXISTS (SELECT 1 FROM oauth_clients WHERE id = $4)
+	ON CONFLICT (id) DO NOTHING`
+	sqlRequestExists = `SELECT EXISTS (SELECT 1 FROM oauth_requests WHERE id = $1)`
+)
+
+// CreateRequest implements [store.Requests].
+func (s *Store) CreateRequest(ctx context.Context, r *oauth.AuthorizationRequest) error {
+	return s.write(ctx, func(ctx context.Context) error {
+		n, err := s.insert(ctx, sqlCreateRequest, r.ID, r.SessionID, r.Subject, r.ClientID, r.ResponseType, r.RedirectURI,
+			r.RedirectURISent, words(r.Scopes), opt(r.State), opt(r.CodeChallenge),
+			micros(r.CreatedAt), micros(r.ExpiresAt), optMicros(r.UsedAt))
+		return s.createdIn(ctx, n, err, sqlRequestExists, r.ID)
+	})
+}
+
+const sqlRequest = `SELECT ` + requestColumns + ` FROM oauth_requests WHERE id = $1`
+
+// Request implements [store.Requests].
+func (s *Store) Request(ctx context.Context, id string) (*oauth.AuthorizationRequest, error) {
+	r := new(oauth.AuthorizationRequest)
+	if err := s.row(ctx, sqlRequest, []any{id}, intoRequest(r)...); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+const (
+	sqlUseRequest  = `UPDATE oauth_requests SET used_at = $2 WHERE id = $1 AND used_at IS NULL AND expires_at > $2`
+	sqlRequestUsed = `SELECT used_at IS NOT NULL FROM oauth_requests WHERE id = $1`
+)
+
+// UseRequest implements [store.Requests].
+func (s *Store) UseRequest(ctx context.Context, id string, now time.Time) error {
+	return s.use(ctx, sqlUseRequest, sqlRequestUsed, id, micros(now))
+}

@@ -1,0 +1,49 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/valetkey/valetkey/store"
+)
+
+const keyColumns = `id, algorithm, state, sealed, public, created_at, retired_at, expires_at`
+
+func intoKey(k *store.SigningKey) []any {
+	return []any{&k.ID, &k.Algorithm, &k.State, &k.Sealed, &k.Public, toTime(&k.CreatedAt), toTime(&k.RetiredAt), toTime(&k.ExpiresAt)}
+}
+
+// A taken id and a second active key of the algorithm are conflicts alike.
+const sqlCreateKey = `INSERT INTO oauth_keys (` + keyColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`
+
+// CreateKey implements [store.Keys].
+func (s *Store) CreateKey(ctx context.Context, k *store.SigningKey) error {
+	return s.write(ctx, func(ctx context.Context) error {
+		return created(s.insert(ctx, sqlCreateKey, k.ID, k.Algorithm, string(k.State), k.Sealed, k.Public,
+			micros(k.CreatedAt), optMicros(k.RetiredAt), optMicros(k.ExpiresAt)))
+	})
+}
+
+const sqlSigningKeys = `SELECT ` + keyColumns + ` FROM oauth_keys ORDER BY created_at DESC, id DESC`
+
+// SigningKeys implements [store.Keys].
+func (s *Store) SigningKeys(ctx context.Context) ([]*store.SigningKey, error) {
+	return rows(ctx, s, sqlSigningKeys, nil, intoKey)
+}
+
+const (
+	sqlRetireKey = `UPDATE oauth_keys SET state = 'retiring', retired_at = $2, expires_at = $3 WHERE id = $1 AND state = 'active'`
+	sqlResealKey = `UPDATE oauth_keys SET sealed = $2 WHERE id = $1 AND sealed = $3`
+	// A key that is there and was not changed was not as the caller thought.
+	sqlKeyUsed = `SELECT 1 = 1 FROM oauth_keys WHERE id = $1`
+)
+
+// RetireKey implements [store.Keys].
+func (s *Store) RetireKey(ctx context.Context, id string, now, expires time.Time) error {
+	return s.use(ctx, sqlRetireKey, sqlKeyUsed, id, micros(now), optMicros(expires))
+}
+
+// ResealKey implements [store.Keys].
+func (s *Store) ResealKey(ctx context.Context, id, old, sealed string) error {
+	return s.use(ctx, sqlResealKey, sqlKeyUsed, id, sealed, old)
+}

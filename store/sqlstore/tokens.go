@@ -1,0 +1,151 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/valetkey/valetkey/oauth"
+	"github.com/valetkey/valetkey/store"
+)
+
+const tokenColumns = `id, kind, hash, grant_id, client_id, subject, scopes, issued_at, expires_at, revoked_at,
+	rotated_at, successor_id, name, description, hint, internal, last_used_at, last_used_network`
+
+func intoToken(t *oauth.Token) []any {
+	return []any{&t.ID, &t.Kind, toHash(&t.Hash), toOpt(&t.GrantID), toOpt(&t.ClientID), &t.Subject, toWords(&t.Scopes),
+		toTime(&t.IssuedAt), toTime(&t.ExpiresAt), toTime(&t.RevokedAt), toTime(&t.RotatedAt), toOpt(&t.SuccessorID),
+		toOpt(&t.Name), toOpt(&t.Description), toOpt(&t.Hint), &t.Internal, toTime(&t.LastUsedAt), toOpt(&t.LastUsedNetwork)}
+}
+
+const (
+	sqlCreateToken = `INSERT INTO oauth_tokens (` + tokenColumns + `)
+	SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18
+	WHERE ($4 IS NULL OR EXISTS (SELECT 1 FROM oauth_grants WHERE id = $4))
+	AND ($5 IS NULL OR EXISTS (SELECT 1 FROM oauth_clients WHERE id = $5))
+	ON CONFLICT (id) DO NOTHING`
+	sqlTokenExists = `SELECT EXISTS (SELECT 1 FROM oauth_tokens WHERE id = $1)`
+)
+
+// CreateToken implements [store.Tokens].
+func (s *Store) CreateToken(ctx context.Context, t *oauth.Token) error {
+	return s.write(ctx, func(ctx context.Context) error {
+		n, err := s.insert(ctx, sqlCreateToken, t.ID, string(t.Kind), t.Hash[:], opt(t.GrantID), opt(t.ClientID), t.Subject,
+			words(t.Scopes), micros(t.IssuedAt), optMicros(t.ExpiresAt), optMicros(t.RevokedAt), optMicros(t.RotatedAt),
+			opt(t.SuccessorID), opt(t.Name), opt(t.Description), opt(t.Hint), t.Internal, optMicros(t.LastUsedAt), opt(t.LastUsedNetwork))
+		return s.createdIn(ctx, n, err, sqlTokenExists, t.ID)
+	})
+}
+
+// A token as it stands: dead with its grant.
+const sqlTokens = `SELECT t.id, t.kind, t.hash, t.grant_id, t.client_id, t.subject, t.scopes, t.issued_at, t.expires_at,
+	COALESCE(t.revoked_at, g.revoked_at), t.rotated_at, t.successor_id, t.name, t.description, t.hint, t.internal,
+	t.last_used_at, t.last_used_network
+	FROM oauth_tokens t LEFT JOIN oauth_grants g ON g.id = t.grant_id`
+
+const sqlToken = sqlTokens + ` WHERE t.id = $1`
+
+// Token implements [store.Tokens].
+func (s *Store) Token(ctx context.Context, id string) (*oauth.Token, error) {
+	t := new(oauth.Token)
+	if err := s.row(ctx, sqlToken, []any{id}, intoToken(t)...); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// unrevoked narrows to tokens that are not revoked, nor their grant.
+const unrevoked = ` AND revoked_at IS NULL
+	AND NOT EXISTS (SELECT 1 FROM oauth_grants g WHERE g.id = grant_id AND g.revoked_at IS NOT NULL)`
+
+const sqlUpdateToken = `UPDATE oauth_tokens SET name = $2, description = $3, scopes = $4 WHERE id = $1` + unrevoked
+
+// UpdateToken implements [store.Tokens].
+func (s *Store) UpdateToken(ctx context.Context, t *oauth.Token) error {
+	return s.write(ctx, func(ctx context.Context) error {
+		return require(s.insert(ctx, sqlUpdateToken, t.ID, opt(t.Name), opt(t.Description), words(t.Scopes)))
+	})
+}
+
+const sqlReplaceToken = `UPDATE oauth_tokens SET hash = $2, hint = $3, issued_at = $4, expires_at = $5 WHERE id = $1` + unrevoked
+
+// ReplaceToken implements [store.Tokens].
+func (s *Store) ReplaceToken(ctx context.Context, t *oauth.Token) error {
+	return s.write(ctx, func(ctx context.Context) error {
+		return require(s.insert(ctx, sqlReplaceToken, t.ID, t.Hash[:], opt(t.Hint), micros(t.IssuedAt), optMicros(t.ExpiresAt)))
+	})
+}
+
+const (
+	sqlRotateToken = `UPDATE oauth_tokens SET rotated_at = $2, successor_id = $3
+	WHERE id = $1 AND kind = 'refresh' AND rotated_at IS NULL AND (expires_at IS NULL OR expires_at > $2)` + unrevoked
+	sqlTokenUsed = `SELECT t.rotated_at IS NOT NULL OR t.revoked_at IS NOT NULL OR g.revoked_at IS NOT NULL
+	FROM oauth_tokens t LEFT JOIN oauth_grants g ON g.id = t.grant_id WHERE t.id = $1 AND t.kind = 'refresh'`
+)
+
+// RotateToken implements [store.Tokens].
+func (s *Store) RotateToken(ctx context.Context, id, successorID string, now time.Time) error {
+	return s.use(ctx, sqlRotateToken, sqlTokenUsed, id, micros(now), opt(successorID))
+}
+
+const sqlRevokeToken = `UPDATE oauth_tokens SET revoked_at = COALESCE(revoked_at, $2) WHERE id = $1`
+
+// RevokeToken implements [store.Tokens].
+func (s *Store) RevokeToken(ctx context.Context, id string, now time.Time) error {
+	return s.write(ctx, func(ctx context.Context) error {
+		return require(s.change(ctx, sqlRevokeToken, id, micros(now)))
+	})
+}
+
+const sqlRevokeAccessTokens = `UPDATE oauth_tokens SET revoked_at = $2
+	WHERE grant_id = $1 AND kind = 'access' AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)`
+
+// RevokeAccessTokens implements [store.Tokens].
+func (s *Store) RevokeAccessTokens(ctx context.Context, grantID string, now time.Time) error {
+	return s.write(ctx, func(ctx context.Context) error {
+		_, err := s.change(ctx, sqlRevokeAccessTokens, grantID, micros(now))
+		return err
+	})
+}
+
+const (
+	sqlTokenIdle  = `SELECT EXISTS (SELECT 1 FROM oauth_tokens WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2))`
+	sqlTouchToken = `UPDATE oauth_tokens SET last_used_at = $3, last_used_network = $4
+	WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2)`
+)
+
+// TouchToken implements [store.Tokens].
+func (s *Store) TouchToken(ctx context.Context, id string, now time.Time, network string) error {
+	minuteAgo := micros(now.Add(-time.Minute))
+	return s.touch(ctx, sqlTokenIdle, sqlTouchToken, id, minuteAgo, micros(now), opt(network))
+}
+
+// ListTokens implements [store.Tokens].
+func (s *Store) ListTokens(ctx context.Context, f store.TokenQuery, p store.Page) ([]*oauth.Token, error) {
+	var q query
+	if f.Kind != "" {
+		q.where("t.kind = ?", string(f.Kind))
+	}
+	if f.Kind == oauth.PersonalToken { // they have no grant; saying so lets the index of those serve
+		q.conds = append(q.conds, "t.grant_id IS NULL")
+	}
+	if f.Subject != "" {
+		q.where("t.subject = ?", f.Subject)
+	}
+	if f.ClientID != "" {
+		q.where("t.client_id = ?", f.ClientID)
+	}
+	if f.GrantID != "" {
+		q.where("t.grant_id = ?", f.GrantID)
+	}
+	if f.Internal != nil {
+		q.where("t.internal = ?", *f.Internal)
+	}
+	if !f.LiveAt.IsZero() {
+		q.where("t.revoked_at IS NULL AND g.revoked_at IS NULL AND t.rotated_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?)", micros(f.LiveAt))
+	}
+	q.contains(f.Text, "t.name", "t.subject", "t.client_id", "t.id")
+	if p.After != "" {
+		q.where("t.id < ?", p.After)
+	}
+	return rows(ctx, s, q.page(sqlTokens, "t.id DESC", p), q.args, intoToken)
+}

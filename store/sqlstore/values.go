@@ -1,0 +1,203 @@
+package sqlstore
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/valetkey/valetkey/oauth"
+	"github.com/valetkey/valetkey/store"
+)
+
+// How Go values become columns (the functions) and come back (the scanners).
+
+var errText = errors.New("sqlstore: a text is not UTF-8, or has a NUL in it")
+
+func checkTexts(args []any) error {
+	for _, a := range args {
+		if t, ok := a.(string); ok && (!utf8.ValidString(t) || strings.Contains(t, "\x00")) {
+			return errText
+		}
+	}
+	return nil
+}
+
+// printable replaces what a text column cannot hold.
+func printable(s string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
+}
+
+// opt is a text column that is NULL when empty.
+func opt(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// micros is a column of unix microseconds; optMicros is NULL when zero.
+func micros(t time.Time) int64 { return t.UnixMicro() }
+
+func optMicros(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+// words is a column of names with single spaces between them.
+type words []string
+
+// Value implements [driver.Valuer].
+func (w words) Value() (driver.Value, error) {
+	if len(w) == 0 {
+		return nil, nil
+	}
+	for _, name := range w {
+		if name == "" || strings.ContainsAny(name, " \x00") || !utf8.ValidString(name) {
+			return nil, fmt.Errorf("%q cannot be a scope or a grant type", name)
+		}
+	}
+	return strings.Join(w, " "), nil
+}
+
+// texts is a column of a JSON array of strings.
+type texts []string
+
+// Value implements [driver.Valuer].
+func (t texts) Value() (driver.Value, error) {
+	if len(t) == 0 {
+		return nil, nil
+	}
+	for _, s := range t {
+		if !utf8.ValidString(s) {
+			return nil, errText
+		}
+	}
+	b, err := json.Marshal([]string(t))
+	return string(b), err
+}
+
+// scanner reads a column that may be NULL.
+type scanner func(v any) error
+
+// Scan implements [sql.Scanner].
+func (f scanner) Scan(v any) error { return f(v) }
+
+func asText(v any) (string, error) {
+	switch v := v.(type) {
+	case nil:
+		return "", nil
+	case string:
+		return v, nil
+	case []byte:
+		return string(v), nil
+	}
+	return "", fmt.Errorf("sqlstore: a text column holds a %T", v)
+}
+
+func toOpt(p *string) scanner {
+	return func(v any) (err error) {
+		*p, err = asText(v)
+		return err
+	}
+}
+
+func toTime(p *time.Time) scanner {
+	return func(v any) error {
+		switch v := v.(type) {
+		case nil:
+			*p = time.Time{}
+		case int64:
+			*p = time.UnixMicro(v).UTC()
+		default:
+			return fmt.Errorf("sqlstore: a time column holds a %T", v)
+		}
+		return nil
+	}
+}
+
+func toHash(p *oauth.Hash) scanner {
+	return func(v any) error {
+		b, ok := v.([]byte)
+		if !ok || copy(p[:], b) != len(p) || len(b) != len(p) {
+			return errors.New("sqlstore: a hash column does not hold a hash")
+		}
+		return nil
+	}
+}
+
+func toWords(p *[]string) scanner {
+	return func(v any) error {
+		t, err := asText(v)
+		if err != nil || t == "" {
+			*p = nil
+			return err
+		}
+		*p = strings.Split(t, " ")
+		return nil
+	}
+}
+
+func toTexts(p *[]string) scanner {
+	return func(v any) error {
+		t, err := asText(v)
+		*p = nil
+		if err != nil || t == "" {
+			return err
+		}
+		return json.Unmarshal([]byte(t), p)
+	}
+}
+
+// query builds the statement of a list from those filters that narrow.
+type query struct {
+	conds []string
+	args  []any
+}
+
+// where adds a condition; each ? in it is the value.
+func (q *query) where(cond string, value any) {
+	q.conds = append(q.conds, strings.ReplaceAll(cond, "?", q.arg(value)))
+}
+
+// arg adds a value and returns its placeholder.
+func (q *query) arg(value any) string {
+	q.args = append(q.args, value)
+	return fmt.Sprintf("$%d", len(q.args))
+}
+
+// contains narrows to rows where one of the columns has text as a part; ASCII
+// letters match in either case.
+func (q *query) contains(text string, columns ...string) {
+	if text == "" {
+		return
+	}
+	pattern := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(asciiLower(text))
+	either := make([]string, len(columns))
+	for i, c := range columns {
+		either[i] = "lower(" + c + `) LIKE ? ESCAPE '\'`
+	}
+	q.where("("+strings.Join(either, " OR ")+")", "%"+pattern+"%")
+}
+
+func asciiLower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
+// page ends the statement with order and limit.
+func (q *query) page(head, order string, p store.Page) string {
+	if len(q.conds) > 0 {
+		head += " WHERE " + strings.Join(q.conds, " AND ")
+	}
+	return head + " ORDER BY " + order + " LIMIT " + q.arg(max(p.Limit, 1))
+}
