@@ -1,0 +1,249 @@
+// Package strictjson reads the JSON bodies that clients send, and accepts one
+// reading of them only.
+//
+// encoding/json is lenient where it matters here: it matches member names in
+// any case, lets the last of two members of one name win, and drops members it
+// does not know. Two programs may then read one body differently, and somebody
+// who misspells a member, or hopes that an extra one is taken over, is never
+// told. So [Decode] wants exact names, each once, and none that the target lacks
+// (RFC 8259 §4, RFC 7493 §2.3).
+package strictjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// MaxBody is the largest body that is read, in bytes.
+	MaxBody = 64 << 10
+	// maxDepth is how deep objects and arrays may lie in each other.
+	maxDepth = 16
+)
+
+// Error says what is wrong with a body. It holds member names and nothing else
+// of what was sent.
+type Error struct {
+	Status  int // 400, 413 or 415
+	Message string
+}
+
+func (e *Error) Error() string { return "strictjson: " + e.Message }
+
+// HTTPStatus is Status.
+func (e *Error) HTTPStatus() int { return e.Status }
+
+// Public is Message.
+func (e *Error) Public() string { return e.Message }
+
+// Fields is empty.
+func (e *Error) Fields() map[string]string { return nil }
+
+func bad(format string, args ...any) error {
+	return &Error{Status: http.StatusBadRequest, Message: fmt.Sprintf(format, args...)}
+}
+
+// Request reads the body of r into v, as Decode does. The body must be declared
+// as JSON, which no cross-site form can do; an empty body is an empty object.
+func Request(w http.ResponseWriter, r *http.Request, v any) error {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return &Error{http.StatusRequestEntityTooLarge, "The body is larger than 64 KiB."}
+	case err != nil:
+		return bad("The body could not be read.")
+	case len(body) == 0 && r.Header.Get("Content-Type") == "":
+		body = []byte("{}")
+	default:
+		mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		if err != nil || mediaType != "application/json" && mediaType != "application/merge-patch+json" {
+			return &Error{http.StatusUnsupportedMediaType, "The body must be sent as application/json."}
+		}
+	}
+	return Decode(body, v)
+}
+
+// Decode reads one JSON object into v, a pointer to a struct whose fields all
+// have a json tag. Errors are [*Error].
+func Decode(data []byte, v any) error {
+	if !utf8.Valid(data) {
+		return bad("The body is not UTF-8.")
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	names, err := object(d)
+	if err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return bad("There is more than one JSON object in the body.")
+	}
+	known := members(reflect.TypeOf(v).Elem())
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return bad("There is no member %s here. Known are: %s.", quote(name), strings.Join(known, ", "))
+		}
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		var mismatch *json.UnmarshalTypeError
+		var field *fieldError
+		switch {
+		case errors.As(err, &mismatch) && mismatch.Field != "":
+			return bad("The member %s must not be a JSON %s.", quote(mismatch.Field), mismatch.Value)
+		case errors.As(err, &field):
+			return bad("A member holds a JSON value of the wrong type: %s is wanted.", field.want)
+		}
+		return bad("The body does not hold what is wanted.")
+	}
+	return nil
+}
+
+// object walks over one object, which must be the whole of what is there, and
+// returns its member names.
+func object(d *json.Decoder) ([]string, error) {
+	t, err := d.Token()
+	if err != nil {
+		return nil, syntax(err)
+	}
+	if t != json.Delim('{') {
+		return nil, bad("The body must be a JSON object.")
+	}
+	return inside(d, 1)
+}
+
+// inside walks to the end of an object whose brace has been read.
+func inside(d *json.Decoder, depth int) ([]string, error) {
+	var names []string
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return nil, syntax(err)
+		}
+		name, _ := t.(string)
+		if slices.Contains(names, name) {
+			return nil, bad("The member %s occurs twice.", quote(name))
+		}
+		// A bound that no honest body reaches keeps the search above short.
+		if len(names) == 100 {
+			return nil, bad("An object has more than 100 members.")
+		}
+		names = append(names, name)
+		if err := value(d, depth); err != nil {
+			return nil, err
+		}
+	}
+	_, err := d.Token()
+	return names, syntax(err)
+}
+
+// value walks over one value.
+func value(d *json.Decoder, depth int) error {
+	t, err := d.Token()
+	if err != nil {
+		return syntax(err)
+	}
+	if depth == maxDepth {
+		return bad("The body is nested too deeply.")
+	}
+	switch t {
+	case json.Delim('{'):
+		_, err := inside(d, depth+1)
+		return err
+	case json.Delim('['):
+		for d.More() {
+			if err := value(d, depth+1); err != nil {
+				return err
+			}
+		}
+		_, err := d.Token()
+		return syntax(err)
+	}
+	return nil
+}
+
+func syntax(err error) error {
+	if err == nil {
+		return nil
+	}
+	return bad("The body is not JSON.")
+}
+
+// members lists the names of the struct's json tags.
+func members(t reflect.Type) []string {
+	var names []string
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
+}
+
+// quote shows a member name, cut short and without what a page could misread.
+func quote(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r < ' ' || r > 0x7e || r == '`' {
+			return '?'
+		}
+		return r
+	}, name)
+	return "`" + name[:min(len(name), 60)] + "`"
+}
+
+// Field is a member that may be absent or null, which encoding/json cannot tell apart.
+type Field[T any] struct {
+	Set   bool // the member is there
+	Null  bool // and is null
+	Value T
+}
+
+type fieldError struct{ want string }
+
+func (e *fieldError) Error() string { return "wrong type" }
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (f *Field[T]) UnmarshalJSON(data []byte) error {
+	f.Set = true
+	if string(data) == "null" {
+		f.Null = true
+		return nil
+	}
+	if err := json.Unmarshal(data, &f.Value); err != nil {
+		return &fieldError{wanted(reflect.TypeFor[T]())}
+	}
+	return nil
+}
+
+// Or returns the value, or other when the member is absent or null.
+func (f Field[T]) Or(other T) T {
+	if f.Set && !f.Null {
+		return f.Value
+	}
+	return other
+}
+
+// wanted describes a type in the words of JSON.
+func wanted(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Slice:
+		return "a list, each item " + wanted(t.Elem())
+	case reflect.Struct:
+		return "a time like 2026-12-23T23:59:00Z"
+	}
+	return "another type"
+}
