@@ -18,22 +18,31 @@
 // succeeds and the others get [ErrUsed]. Look-ups never decide.
 //
 // Transactions. [Store.InTx] runs fn in one transaction. If fn returns nil
-// everything it wrote is durable before InTx returns; if fn returns an error
+// everything it wrote is durable before InTx returns nil; if fn returns an error
 // everything it wrote is undone and that error is returned. InTx inside InTx is
-// the same transaction. A write outside InTx is a transaction of its own. fn
-// must use the store and the context it is given, must not do input or output
-// of its own, and may be run on another goroutine; a panic in it is undone and
-// comes back to the caller as an error.
+// the same transaction: only the outermost commits, and an inner error undoes
+// nothing unless the outer fn returns it. A write outside InTx is a transaction
+// of its own. fn must use the store or the context it is given, must not do
+// input or output of its own, may be run on another goroutine, and may be run
+// again from its beginning when the database asks for it: it sets anew what it
+// leaves to its caller. A panic in it is undone and comes back as an error. If
+// ctx ends before fn has begun, fn never runs and the context's error comes back.
+//
+// Parents. A client secret, request, grant, code or token that names a client or
+// a grant which is not there is refused with [ErrNotFound]. A code or token that
+// has a grant has the grant's client and subject.
 //
 // Cascades. Deleting a client deletes its secrets, pending requests, grants,
-// codes and tokens. Revoking a grant makes its codes and tokens dead in the same statement. Nothing
-// that was revoked is ever alive again.
+// codes and tokens. Revoking a grant makes its codes and tokens dead in the same
+// statement. Nothing that was revoked is ever alive again.
 //
 // Errors. [ErrNotFound], [ErrExists] and [ErrUsed] are the only errors that mean
 // something; every other error is a fault. Drivers wrap; callers use errors.Is.
 //
 // Values. Ids are opaque and compared byte for byte: case matters. Slices keep
-// their order; an empty slice comes back as nil.
+// their order; an empty slice comes back as nil. Texts are UTF-8 without NUL: a
+// look-up by anything else finds nothing, and writing it is a fault; only
+// RecordEvent, which must not be kept out by what a stranger sent, replaces it.
 //
 // Lists are pages in keyset order: see [Page].
 package store

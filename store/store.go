@@ -33,10 +33,16 @@ type Store interface {
 
 	// InTx runs fn in one transaction; see the package comment.
 	InTx(ctx context.Context, fn func(ctx context.Context, tx Store) error) error
-	// Purge deletes what has been dead since before the given time: expired or
-	// revoked tokens, codes, requests and secrets, revoked grants, and events
+	// Purge deletes what has been dead since before the given time, and events
 	// older than events. It works in batches of at most limit rows a table and
 	// returns how many rows went; zero means that nothing is left to purge.
+	//
+	// What goes: expired tokens; revoked tokens and those of revoked grants, but
+	// a rotated refresh token only when it has expired or its grant is revoked;
+	// expired codes, a used one UsedCodeMemory later; expired requests and
+	// secrets; revoked grants that have no codes and tokens left. A live grant
+	// stays, as it remembers consent; one without codes and tokens may go once a
+	// newer live grant of the same subject and client has all its scopes.
 	Purge(ctx context.Context, dead, events time.Time, limit int) (int, error)
 	// DeleteSubject deletes the clients the subject owns (with their cascade),
 	// and the requests, grants, codes and tokens the subject has.
@@ -46,7 +52,8 @@ type Store interface {
 }
 
 // Page bounds a list. Rows come newest id first; After is the last id of the
-// page before (exclusive, empty for the first page); Limit is at least 1.
+// page before (exclusive, empty for the first page); Limit is at least 1. A page
+// of clients after one that is gone is empty.
 type Page struct {
 	After string
 	Limit int
@@ -98,7 +105,7 @@ type Grants interface {
 	// the one named, and the client's tokens for the subject that have no grant.
 	// It returns how many grants it revoked.
 	RevokeGrants(ctx context.Context, subject, clientID, except string, now time.Time) (int, error)
-	// TouchGrant moves LastUsedAt forward to now.
+	// TouchGrant moves LastUsedAt forward to now, unless it lies in the minute before.
 	TouchGrant(ctx context.Context, id string, now time.Time) error
 	// CountGrants returns how many subjects have a live grant to the client.
 	CountGrants(ctx context.Context, clientID string) (int, error)
@@ -106,27 +113,28 @@ type Grants interface {
 
 // Codes keeps authorization codes (RFC 6749 §4.1.2).
 type Codes interface {
-	// CreateCode inserts c. ErrExists.
+	// CreateCode inserts c. ErrExists; ErrNotFound if there is no such client or grant.
 	CreateCode(ctx context.Context, c *oauth.AuthorizationCode) error
 	// Code returns the code, used or not. ErrNotFound.
 	Code(ctx context.Context, id string) (*oauth.AuthorizationCode, error)
 	// UseCode marks the code used. ErrUsed if it was used before or its grant is
-	// revoked; ErrNotFound.
+	// revoked, expired or not; otherwise ErrNotFound if it has expired.
 	UseCode(ctx context.Context, id string, now time.Time) error
 }
 
 // Tokens keeps access, refresh and personal access tokens.
 type Tokens interface {
-	// CreateToken inserts t. ErrExists.
+	// CreateToken inserts t. ErrExists; ErrNotFound if there is no such client or grant.
 	CreateToken(ctx context.Context, t *oauth.Token) error
 	// Token returns the token as it stands, dead or alive. If its grant is
 	// revoked, RevokedAt is set. ErrNotFound.
 	Token(ctx context.Context, id string) (*oauth.Token, error)
 	// UpdateToken writes Name, Description and Scopes of a token that is not
-	// revoked. ErrNotFound.
+	// revoked, nor its grant. ErrNotFound.
 	UpdateToken(ctx context.Context, t *oauth.Token) error
 	// RotateToken marks a live refresh token rotated and names its successor.
-	// ErrUsed if it was rotated before or it or its grant is revoked; ErrNotFound.
+	// ErrUsed if it was rotated before or it or its grant is revoked, expired or
+	// not; otherwise ErrNotFound if it has expired or is not a refresh token.
 	RotateToken(ctx context.Context, id, successorID string, now time.Time) error
 	// ReplaceToken gives a token that is not revoked the hash, hint, issue time
 	// and expiry of t, so that the old secret is dead and the new one alive at
@@ -157,11 +165,12 @@ type TokenQuery struct {
 
 // Requests keeps authorization requests that wait for consent.
 type Requests interface {
-	// CreateRequest inserts r. ErrExists.
+	// CreateRequest inserts r. ErrExists; ErrNotFound if there is no such client.
 	CreateRequest(ctx context.Context, r *oauth.AuthorizationRequest) error
 	// Request returns the request, used or not. ErrNotFound.
 	Request(ctx context.Context, id string) (*oauth.AuthorizationRequest, error)
-	// UseRequest marks the request answered. ErrUsed; ErrNotFound.
+	// UseRequest marks the request answered. ErrUsed if it was before, expired or
+	// not; otherwise ErrNotFound if it has expired.
 	UseRequest(ctx context.Context, id string, now time.Time) error
 }
 
@@ -189,7 +198,8 @@ type SigningKey struct {
 
 // Keys keeps signing keys.
 type Keys interface {
-	// CreateKey inserts k. ErrExists if the id is taken.
+	// CreateKey inserts k. ErrExists if the id is taken, or if k is active and
+	// another key of its algorithm is: of two nodes that make the first key one wins.
 	CreateKey(ctx context.Context, k *SigningKey) error
 	// SigningKeys returns every key, newest first, expired ones too.
 	SigningKeys(ctx context.Context) ([]*SigningKey, error)

@@ -58,10 +58,8 @@ type txKey struct{ *DB }
 // Read returns where to read: the transaction in ctx if there is one, else the
 // pool. Inside Write it is also where to write.
 func (db *DB) Read(ctx context.Context) Querier {
-	if tx, ok := ctx.Value(txKey{db}).(*sql.Tx); ok {
-		return querier{db, tx}
-	}
-	return querier{db, nil}
+	tx, _ := ctx.Value(txKey{db}).(*sql.Tx)
+	return querier{db, tx}
 }
 
 // Join returns a context that belongs to tx, an open transaction of this database.
@@ -118,33 +116,43 @@ type querier struct {
 }
 
 func (q querier) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	ctx = q.context(ctx)
 	if st := q.db.prepared(ctx, q.tx, query); st != nil {
 		return st.ExecContext(ctx, args...)
 	}
-	if q.tx != nil {
-		return q.tx.ExecContext(ctx, query, args...)
-	}
-	return q.db.pool.ExecContext(ctx, query, args...)
+	return q.plain().ExecContext(ctx, query, args...)
 }
 
 func (q querier) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	ctx = q.context(ctx)
 	if st := q.db.prepared(ctx, q.tx, query); st != nil {
 		return st.QueryContext(ctx, args...)
 	}
-	if q.tx != nil {
-		return q.tx.QueryContext(ctx, query, args...)
-	}
-	return q.db.pool.QueryContext(ctx, query, args...)
+	return q.plain().QueryContext(ctx, query, args...)
 }
 
 func (q querier) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	ctx = q.context(ctx)
 	if st := q.db.prepared(ctx, q.tx, query); st != nil {
 		return st.QueryRowContext(ctx, args...)
 	}
+	return q.plain().QueryRowContext(ctx, query, args...)
+}
+
+func (q querier) plain() Querier {
 	if q.tx != nil {
-		return q.tx.QueryRowContext(ctx, query, args...)
+		return q.tx
 	}
-	return q.db.pool.QueryRowContext(ctx, query, args...)
+	return q.db.pool
+}
+
+// context takes the cancellation away inside a transaction that others share:
+// in SQLite an interrupted write undoes the whole transaction.
+func (q querier) context(ctx context.Context) context.Context {
+	if q.tx != nil && q.db.dialect == SQLite {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
 }
 
 // maxStatements bounds the statements kept prepared. The constants of all rooms

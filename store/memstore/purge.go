@@ -17,8 +17,7 @@ func (s *Store) Purge(ctx context.Context, dead, events time.Time, limit int) (n
 			return before(t.ExpiresAt) || before(t.RevokedAt) && t.RotatedAt.IsZero() || before(s.revoked(t.GrantID))
 		})
 		n += dropWhere(s, s.codes, limit, func(c *oauth.AuthorizationCode) bool {
-			return before(s.revoked(c.GrantID)) ||
-				c.UsedAt.IsZero() && c.ExpiresAt.Before(dead) || c.ExpiresAt.Add(store.UsedCodeMemory).Before(dead)
+			return c.UsedAt.IsZero() && c.ExpiresAt.Before(dead) || c.ExpiresAt.Add(store.UsedCodeMemory).Before(dead)
 		})
 		n += dropWhere(s, s.requests, limit, func(r *oauth.AuthorizationRequest) bool { return r.ExpiresAt.Before(dead) })
 		n += dropWhere(s, s.secrets, limit, func(c *oauth.ClientSecret) bool { return before(c.ExpiresAt) })

@@ -22,9 +22,6 @@ const (
 	sqlPurgeCodes = `DELETE FROM oauth_codes WHERE id IN (
 	SELECT id FROM oauth_codes WHERE expires_at < $1 AND (used_at IS NULL OR expires_at < $2) LIMIT $3)`
 
-	sqlPurgeCodesOfGrants = `DELETE FROM oauth_codes WHERE id IN (
-	SELECT c.id FROM oauth_grants g JOIN oauth_codes c ON c.grant_id = g.id WHERE g.revoked_at < $1 LIMIT $2)`
-
 	sqlPurgeRequests = `DELETE FROM oauth_requests WHERE id IN (
 	SELECT id FROM oauth_requests WHERE expires_at < $1 LIMIT $2)`
 
@@ -59,7 +56,6 @@ func (s *Store) Purge(ctx context.Context, dead, events time.Time, limit int) (i
 		args []any
 	}{
 		{[]string{sqlPurgeExpiredTokens, sqlPurgeRevokedTokens, sqlPurgeTokensOfGrants}, []any{at}},
-		{[]string{sqlPurgeCodesOfGrants}, []any{at}},
 		{[]string{sqlPurgeCodes}, []any{at, micros(dead.Add(-store.UsedCodeMemory))}},
 		{[]string{sqlPurgeRequests}, []any{at}},
 		{[]string{sqlPurgeSecrets}, []any{at}},
