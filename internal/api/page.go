@@ -18,8 +18,12 @@ const (
 // is the id of the last row of the page before; one that never was an id is
 // refused. One row more than asked for is fetched, to tell whether there is more.
 func page(c *call) (manage.Page, error) {
-	query := c.r.URL.Query()
+	// URL.Query would drop what it cannot read, and the list would begin anew.
+	query, err := url.ParseQuery(c.r.URL.RawQuery)
 	p := manage.Page{Limit: defaultLimit, After: query.Get("after")}
+	if err != nil {
+		return p, badQuery("The query string cannot be read.")
+	}
 	if len(query["after"]) > 1 || len(query["limit"]) > 1 {
 		return p, badQuery("after and limit may occur once.")
 	}
