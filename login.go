@@ -1,0 +1,38 @@
+package valetkey
+
+import (
+	"context"
+	"net/http"
+	"sync"
+
+	"github.com/valetkey/valetkey/oauth"
+)
+
+// oncePerRequest asks the host for the session of a request once, however many
+// rooms the request passes through.
+type oncePerRequest struct{ oauth.Authenticator }
+
+type sessionMemo struct {
+	once    sync.Once
+	session *oauth.Session
+	err     error
+}
+
+type sessionMemoKey struct{}
+
+// remember gives the requests below next a place for their session.
+func remember(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := context.WithValue(r.Context(), sessionMemoKey{}, new(sessionMemo))
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+func (l oncePerRequest) Session(r *http.Request) (*oauth.Session, error) {
+	memo, ok := r.Context().Value(sessionMemoKey{}).(*sessionMemo)
+	if !ok {
+		return l.Authenticator.Session(r)
+	}
+	memo.once.Do(func() { memo.session, memo.err = l.Authenticator.Session(r) })
+	return memo.session, memo.err
+}

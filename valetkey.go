@@ -1,0 +1,164 @@
+package valetkey
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/valetkey/valetkey/internal/api"
+	"github.com/valetkey/valetkey/internal/csrf"
+	"github.com/valetkey/valetkey/internal/guard"
+	"github.com/valetkey/valetkey/internal/keyring"
+	"github.com/valetkey/valetkey/internal/liveness"
+	"github.com/valetkey/valetkey/internal/mint"
+	"github.com/valetkey/valetkey/internal/pages"
+	"github.com/valetkey/valetkey/manage"
+	"github.com/valetkey/valetkey/oauth"
+)
+
+// Server is an OAuth 2 server with its settings pages. It is an http.Handler,
+// safe for concurrent use, and keeps nothing that another server on the same
+// store would need.
+type Server struct {
+	cfg     Config
+	scopes  *oauth.Scopes
+	ring    *keyring.Ring
+	mint    *mint.Mint
+	csrf    *csrf.Guard
+	pages   *pages.Pages
+	live    *liveness.Checker
+	guard   *guard.Guard
+	desk    *manage.Desk
+	login   oauth.Authenticator
+	handler http.Handler
+}
+
+// New builds a server. It refuses a configuration that is incomplete,
+// contradictory or unsafe with an error that says what to change. The store's
+// tables must exist (see sqlstore.Store.Migrate).
+func New(cfg Config) (*Server, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, login: oncePerRequest{cfg.Login}}
+	for _, build := range []func() error{s.buildSecrets, s.buildScopes, s.buildGuard, s.buildDesk, s.buildPages} {
+		if err := build(); err != nil {
+			return nil, err
+		}
+	}
+	handler, err := s.routes()
+	if err != nil {
+		return nil, err
+	}
+	s.handler = handler
+	return s, nil
+}
+
+// ServeHTTP answers every route of the server; see routes.go.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Desk returns the operations behind the settings pages, for programs.
+func (s *Server) Desk() *manage.Desk { return s.desk }
+
+// MenuItem is the link to the settings pages, for a host's own navigation.
+func (s *Server) MenuItem() oauth.MenuItem {
+	return oauth.MenuItem{ID: "settings.applications", Label: "Applications", Path: "/account/settings/applications/", Order: 21}
+}
+
+// Start deletes what has expired, in small batches, until ctx is done. Without
+// it nothing runs in the background and expired rows stay where they are.
+func (s *Server) Start(ctx context.Context) {
+	const batch, pause = 1000, time.Minute
+	for {
+		now := s.cfg.Now()
+		n, err := s.cfg.Store.Purge(ctx, now, now.Add(-s.cfg.Lifetimes.Audit), batch)
+		if err != nil && ctx.Err() == nil {
+			s.cfg.Logger.ErrorContext(ctx, "expired rows could not be deleted", "error", err)
+		}
+		wait := pause
+		if n > 0 {
+			wait = pause / 60 // there may be more: go on, but let others write in between
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (s *Server) buildSecrets() (err error) {
+	s.ring = keyring.Random()
+	if s.cfg.Keyring != "" {
+		if s.ring, err = keyring.Parse(s.cfg.Keyring); err != nil {
+			return err
+		}
+	}
+	if s.mint, err = mint.New(s.cfg.TokenPrefix, s.ring.Derive("refresh token successor")); err != nil {
+		return err
+	}
+	s.csrf = csrf.New(csrf.Config{
+		Keys: s.ring.Derive("csrf"), Issuer: s.cfg.Issuer, Lifetime: s.cfg.JWT.Lifetime, Now: s.cfg.Now,
+	})
+	return nil
+}
+
+func (s *Server) buildScopes() (err error) {
+	s.scopes, err = oauth.NewScopes(append(api.Scopes(), s.cfg.Scopes...)...)
+	return err
+}
+
+func (s *Server) buildGuard() (err error) {
+	s.live = liveness.New(liveness.Config{Store: s.cfg.Store, Users: s.cfg.Users, Mint: s.mint, Now: s.cfg.Now})
+	s.guard, err = guard.New(guard.Config{
+		Checker: s.live, Session: s.login.Session, CSRF: s.csrf, Store: s.cfg.Store, Now: s.cfg.Now,
+		Header: s.cfg.JWT.Header, Type: s.cfg.JWT.Type, BearerJWT: s.cfg.Compat.BearerJWT,
+		QueryToken: s.cfg.Compat.QueryToken, TrustedProxies: s.cfg.TrustedProxies, Logger: s.cfg.Logger,
+	})
+	return err
+}
+
+func (s *Server) buildDesk() (err error) {
+	p := s.cfg.PersonalTokens
+	s.desk, err = manage.New(manage.Config{
+		Store: s.cfg.Store, Mint: s.mint, Scopes: s.scopes, Users: s.cfg.Users, Now: s.cfg.Now,
+		Policy: manage.Policy{
+			PersonalTokenDefault: p.Default,
+			PersonalTokenMax:     p.Max,
+			AllowNoExpiry:        p.AllowNoExpiry,
+			AllowNoScopes:        p.AllowNoScopes,
+			MaxPersonalTokens:    p.MaxPerUser,
+			LegacyGrants:         s.cfg.Compat.Implicit || s.cfg.Password != nil,
+			RequirePKCE:          !s.cfg.Compat.OptionalPKCE,
+		},
+	})
+	return err
+}
+
+func (s *Server) buildPages() (err error) {
+	menu := append([]oauth.MenuItem{
+		s.MenuItem(),
+		{ID: "settings.activity", Label: "Activity", Path: "/account/settings/activity/", Order: 40},
+		{ID: "admin.applications", Label: "Applications", Path: "/admin/applications/", Order: 20, Admin: true},
+		{ID: "admin.tokens", Label: "Tokens", Path: "/admin/tokens/", Order: 30, Admin: true},
+		{ID: "admin.activity", Label: "Activity", Path: "/admin/activity/", Order: 40, Admin: true},
+	}, s.cfg.Menu...)
+	s.pages, err = pages.New(pages.Config{
+		Product: s.cfg.Product, Issuer: s.cfg.Issuer, Secure: strings.HasPrefix(s.cfg.Issuer, "https:"),
+		Development: s.cfg.Development, Overlay: s.cfg.Templates, Menu: menu,
+		Proof: s.csrf.Token, Now: s.cfg.Now, Logger: s.cfg.Logger,
+	})
+	return err
+}
+
+// path is where a route of the server lies: below the issuer's path.
+func (s *Server) path(route string) string {
+	u, err := url.Parse(s.cfg.Issuer)
+	if err != nil {
+		return route // checkIssuer has parsed it
+	}
+	return u.Path + route
+}
