@@ -31,7 +31,7 @@ func (f *Form) Add(field, message string) {
 }
 
 // Failed reports whether anything is wrong.
-func (f *Form) Failed() bool { return len(f.Errors) > 0 }
+func (f Form) Failed() bool { return len(f.Errors) > 0 }
 
 // Value returns the first value of the named field.
 func (f Form) Value(name string) string { return f.Values.Get(name) }
