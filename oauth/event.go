@@ -13,6 +13,7 @@ const (
 	EventSignInFailed       EventType = "session.sign_in_failed"
 	EventSignOut            EventType = "session.signed_out"
 	EventSessionRevoked     EventType = "session.revoked"
+	EventSessionStale       EventType = "session.stale" // used in other surroundings; must be confirmed
 	EventPasswordChanged    EventType = "password.changed"
 	EventPasswordReset      EventType = "password.reset"
 	EventUserCreated        EventType = "user.created"

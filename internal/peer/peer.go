@@ -52,10 +52,15 @@ func Identify(trusted []netip.Prefix, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		p := Peer{Addr: addr(r, trusted), RequestID: rand.Text(), UserAgent: r.UserAgent()[:min(len(r.UserAgent()), 256)]}
+		p := Of(r, trusted)
 		w.Header().Set("X-Request-Id", p.RequestID)
 		next.ServeHTTP(w, r.WithContext(With(r.Context(), p)))
 	})
+}
+
+// Of finds out the peer of a request that Identify has not seen, with a new id.
+func Of(r *http.Request, trusted []netip.Prefix) Peer {
+	return Peer{Addr: addr(r, trusted), RequestID: rand.Text(), UserAgent: r.UserAgent()[:min(len(r.UserAgent()), 256)]}
 }
 
 // addr walks X-Forwarded-For from the right for as long as the hop is trusted.
