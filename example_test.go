@@ -67,7 +67,7 @@ func ExampleNew() {
 	fmt.Println(get(mux, "/api/records", ""))
 	fmt.Println(get(mux, "/api/records", "user=alice"))
 	// Output:
-	// 401 Bearer
+	// 401 Bearer realm="api"
 	// 200 the records of alice
 }
 
