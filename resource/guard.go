@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,8 @@ var ErrNoToken = errors.New("resource: no access token")
 type Config struct {
 	// Verify checks an access token.
 	Verify Verifier
-	// Realm is named in challenges (RFC 9110 §11.5); empty: none.
+	// Realm is named in challenges (RFC 9110 §11.5); "api" if empty, because a
+	// challenge must say something (RFC 6750 §3).
 	Realm string
 	// MetadataURL is the URL of the protected resource metadata document, named
 	// in challenges (RFC 9728 §5.1); empty: none.
@@ -71,7 +73,7 @@ func New(c Config) (*Guard, error) {
 		return nil, fmt.Errorf("resource: Config.MetadataURL %q is not an absolute URL", c.MetadataURL)
 	}
 	g := &Guard{verify: c.Verify, session: c.Session, refuse: c.Refuse, logger: c.Logger,
-		realm: c.Realm, metadataURL: c.MetadataURL, queryToken: c.QueryToken}
+		realm: cmp.Or(c.Realm, "api"), metadataURL: c.MetadataURL, queryToken: c.QueryToken}
 	if g.refuse == nil {
 		g.refuse = g.Refuse
 	}

@@ -92,9 +92,6 @@ func (g *Guard) challenge(ref refusal) string {
 	add("error", string(ref.code))
 	add("error_description", ref.text)
 	add("scope", oauth.ScopeString(ref.scopes))
-	if params == nil {
-		return "Bearer"
-	}
 	return "Bearer " + strings.Join(params, ", ")
 }
 
