@@ -24,18 +24,27 @@ type Handler interface {
 	GrantType() string
 	// Params lists the form fields the handler reads; the endpoint drops the rest.
 	Params() []string
-	// Grant checks the request and says what to issue. It runs inside tx.
+	// Subject tells for whom access is asked, before the transaction is opened;
+	// empty if for nobody, or if the request names nothing that Grant would
+	// accept. It decides nothing and writes nothing. Slow work (a password's
+	// hash) belongs here. The endpoint then asks who the user is.
+	Subject(ctx context.Context, s store.Store, r *Request) (string, error)
+	// Grant checks the request and says what to issue. It runs inside tx, and may
+	// be run again from its beginning.
 	Grant(ctx context.Context, tx store.Store, r *Request) (*Issue, error)
 }
 
 // Request is an authenticated token request.
 type Request struct {
 	Client *oauth.Client
+	// User is the live user whom Subject named; nil if it named nobody.
+	User *oauth.User
 	// Form holds the fields named by Params, each at most once, none of them empty.
 	Form map[string]string
 	Now  time.Time
-	// Network is where the request came from, as a CIDR prefix.
-	Network string
+	// Network is where the request came from, as a CIDR prefix, and RequestID
+	// what it is called in the log; both are for the audit trail.
+	Network, RequestID string
 }
 
 // Issue says what a token response will hold.

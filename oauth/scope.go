@@ -100,6 +100,35 @@ func (s *Scopes) Group(names []string) []ScopeGroup {
 	return out
 }
 
+// ForClient reads the scope parameter of a client's request: the scopes it
+// names, or the client's default scopes if it names none (RFC 6749 §3.3). A
+// scope that is not registered, or that the client may not have, is refused
+// with invalid_scope.
+func (s *Scopes) ForClient(c *Client, value string) ([]string, error) {
+	names, err := ParseScope(value)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return slices.DeleteFunc(slices.Clone(c.DefaultScopes), func(n string) bool { return !s.allowed(c, n) }), nil
+	}
+	for _, n := range names {
+		if !s.allowed(c, n) {
+			return nil, &Error{Code: InvalidScope, Description: "The parameter scope names a scope that does not exist or that this client may not have: " + n}
+		}
+	}
+	return names, nil
+}
+
+// allowed: an internal scope needs to be named by the client's registration.
+func (s *Scopes) allowed(c *Client, name string) bool {
+	sc, known := s.byName[name]
+	if !known || sc.Internal || len(c.Scopes) > 0 {
+		return known && slices.Contains(c.Scopes, name)
+	}
+	return true
+}
+
 // ParseScope reads a scope parameter: scope-tokens separated by single spaces
 // (RFC 6749 §3.3). Names are kept in order and said once. An empty value is no scope.
 func ParseScope(value string) ([]string, error) {

@@ -1,0 +1,182 @@
+package clientauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/valetkey/valetkey/internal/form"
+	"github.com/valetkey/valetkey/internal/liveness"
+	"github.com/valetkey/valetkey/internal/mint"
+	"github.com/valetkey/valetkey/internal/peer"
+	"github.com/valetkey/valetkey/oauth"
+	"github.com/valetkey/valetkey/store"
+)
+
+// ErrUnknownClient is the cause of a refusal when the request names no client,
+// or one that does not exist. It is for compatibility switches, not for strangers.
+var ErrUnknownClient = errors.New("clientauth: no such client")
+
+// Config says what to ask. All fields are required.
+type Config struct {
+	Store store.Store
+	Live  *liveness.Checker
+	Now   func() time.Time
+}
+
+// Authenticator authenticates clients. It remembers recent failures.
+type Authenticator struct {
+	cfg      Config
+	failures *throttle
+}
+
+// New returns an authenticator.
+func New(c Config) *Authenticator {
+	return &Authenticator{cfg: c, failures: newThrottle(c.Now)}
+}
+
+// credentials is what a request says about its sender.
+type credentials struct {
+	method   oauth.AuthMethod
+	clientID string
+	secret   oauth.Secret // empty with AuthNone
+}
+
+// Authenticate returns the live client that sent the request. A refusal is an
+// [*oauth.Error] of code invalid_client, invalid_request (two methods at once)
+// or slow_down; any other error is a fault.
+func (a *Authenticator) Authenticate(r *http.Request, f form.Values) (*oauth.Client, error) {
+	given, err := read(r, f)
+	if err != nil {
+		return nil, err
+	}
+	ctx := r.Context()
+	source := given.clientID + "|" + peer.From(ctx).Network()
+	if given.method != oauth.AuthNone && a.failures.over(source) {
+		return nil, &oauth.Error{Code: oauth.SlowDown, Description: "Too many wrong client secrets came from this network. Wait a minute."}
+	}
+	client, err := a.verify(ctx, given)
+	if errors.Is(err, errWrongSecret) {
+		a.failures.add(source)
+		if recordErr := a.record(ctx, given, client); recordErr != nil {
+			return nil, recordErr
+		}
+		return nil, refuse(err)
+	}
+	return client, err
+}
+
+// read decides which method was used (RFC 6749 §2.3: no more than one).
+func read(r *http.Request, f form.Values) (credentials, error) {
+	var used []credentials
+	for _, method := range []func(*http.Request, form.Values) (credentials, bool, error){basic, post} {
+		given, ok, err := method(r, f)
+		if err != nil {
+			return credentials{}, err
+		}
+		if ok {
+			used = append(used, given)
+		}
+	}
+	switch len(used) {
+	case 0:
+		return none(f)
+	case 1:
+		return used[0], nil
+	}
+	return credentials{}, &oauth.Error{Code: oauth.InvalidRequest,
+		Description: "The client authenticates by more than one method. Use either the Authorization header or client_secret."}
+}
+
+var errWrongSecret = errors.New("wrong or missing client secret")
+
+// verify compares the secret, the method, and whether the client is alive. The
+// look-ups and comparisons are the same whether or not the client exists. With
+// errWrongSecret the client, if there is one, is returned too.
+func (a *Authenticator) verify(ctx context.Context, given credentials) (*oauth.Client, error) {
+	client, err := a.cfg.Store.Client(ctx, given.clientID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, fmt.Errorf("look up client: %w", err)
+	}
+	right := true
+	if given.method != oauth.AuthNone {
+		if right, err = a.holdsSecret(ctx, given); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case client == nil && given.method == oauth.AuthNone:
+		return nil, refuse(ErrUnknownClient)
+	case client == nil:
+		return nil, errors.Join(errWrongSecret, ErrUnknownClient)
+	case !right:
+		return client, errWrongSecret
+	case client.AuthMethod != given.method && given.method == oauth.AuthNone:
+		return nil, refuse(errors.New("a confidential client sent no secret"))
+	case client.AuthMethod != given.method:
+		return nil, &oauth.Error{Code: oauth.InvalidClient, Description: fmt.Sprintf("This client is registered for %s and used %s.", client.AuthMethod, given.method)}
+	}
+	if _, err := a.cfg.Live.Client(ctx, client.ID); errors.Is(err, liveness.ErrDead) {
+		return nil, refuse(err)
+	} else if err != nil {
+		return nil, err
+	}
+	return client, nil
+}
+
+// active is how many secrets a client may have alive at once, so that one can
+// be rotated without an outage.
+const active = 2
+
+// holdsSecret compares with the hash of every live secret in constant time, and
+// with as many made-up ones as are missing.
+func (a *Authenticator) holdsSecret(ctx context.Context, given credentials) (bool, error) {
+	secrets, err := a.cfg.Store.ClientSecrets(ctx, given.clientID)
+	if err != nil {
+		return false, fmt.Errorf("look up client secrets: %w", err)
+	}
+	now, hash := a.cfg.Now(), oauth.HashSecret(given.secret)
+	live := make([]oauth.Hash, 0, active)
+	for i := len(secrets) - 1; i >= 0 && len(live) < active; i-- { // newest first
+		if s := secrets[i]; s.ExpiresAt.IsZero() || now.Before(s.ExpiresAt) {
+			live = append(live, s.Hash)
+		}
+	}
+	var nobody oauth.Hash
+	right := false
+	for i := range active {
+		if i < len(live) {
+			right = live[i].Equal(hash) || right
+		} else {
+			nobody.Equal(hash)
+		}
+	}
+	return right, nil
+}
+
+// record writes the failure into the audit trail. client is nil if there is none.
+func (a *Authenticator) record(ctx context.Context, given credentials, client *oauth.Client) error {
+	now, from := a.cfg.Now(), peer.From(ctx)
+	e := oauth.Event{
+		ID: mint.NewID(now), At: now, Type: oauth.EventClientAuthFailed,
+		Network: from.Network(), RequestID: from.RequestID, Detail: "unknown client",
+	}
+	if client != nil {
+		e.ClientID, e.Subject, e.Detail = client.ID, client.Owner, "wrong client secret"
+	}
+	if err := a.cfg.Store.RecordEvent(ctx, e); err != nil {
+		return fmt.Errorf("record failed client authentication: %w", err)
+	}
+	return nil
+}
+
+// refuse says the same to everybody (RFC 6749 §5.2).
+func refuse(cause error) error {
+	return &oauth.Error{
+		Code:        oauth.InvalidClient,
+		Description: "Client authentication failed: unknown client, wrong or missing secret, or another method than the client is registered for.",
+		Cause:       cause,
+	}
+}
