@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -25,6 +26,7 @@ type load struct {
 	web     *oauth2.Config // code flow
 	public  *oauth2.Config // code flow; its refresh tokens rotate
 	makePAT string         // personal access token that may make others
+	made    atomic.Int64   // personal access tokens asked for so far
 	workers []*worker
 	chains  []*chain
 }
@@ -59,7 +61,7 @@ func (l *load) populate(ctx context.Context) (err error) {
 	if l.public, err = l.site.CreateApplication(ctx, "Browser", "--type", "browser", "--redirect-uri", livetest.RedirectURI); err != nil {
 		return err
 	}
-	if l.makePAT, err = l.site.CreateToken(ctx, person, "maker", "tokens:write"); err != nil {
+	if l.makePAT, err = l.site.CreateToken(ctx, person, "maker", "tokens:write", "user:email"); err != nil {
 		return err
 	}
 	l.add("client credentials", l.clientCredentials)
@@ -106,7 +108,8 @@ func (l *load) clientCredentials(ctx context.Context) error {
 }
 
 func (l *load) personalToken(ctx context.Context) error {
-	body, err := l.send(ctx, http.MethodPost, "/api/v1/tokens", "application/json", `{"name":"made","scopes":["user:email"]}`,
+	wanted := fmt.Sprintf(`{"name":"made %d","scopes":["user:email"],"expires_at":%q}`, l.made.Add(1), time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+	body, err := l.send(ctx, http.MethodPost, "/api/v1/tokens", "application/json", wanted,
 		func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+l.makePAT) })
 	if err != nil {
 		return err
