@@ -17,6 +17,7 @@ const (
 	EventPasswordChanged    EventType = "password.changed"
 	EventPasswordReset      EventType = "password.reset"
 	EventUserCreated        EventType = "user.created"
+	EventUserUpdated        EventType = "user.updated"
 	EventUserDisabled       EventType = "user.disabled"
 	EventUserEnabled        EventType = "user.enabled"
 	EventUserDeleted        EventType = "user.deleted"

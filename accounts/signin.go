@@ -1,0 +1,207 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/valetkey/valetkey/internal/mint"
+	"github.com/valetkey/valetkey/internal/peer"
+	"github.com/valetkey/valetkey/oauth"
+)
+
+// errWrong: address and password do not belong together, or the account is
+// disabled. Nobody learns which.
+var errWrong = errors.New("accounts: wrong e-mail address or password")
+
+func isThrottled(err error) bool {
+	var t *Throttled
+	return errors.As(err, &t)
+}
+
+// proof is a password that was right a moment ago.
+type proof struct {
+	account *Account
+	hash    string // the stored hash it was verified against
+	rehash  string // what should replace it; empty: nothing
+	budgets []budget
+}
+
+// prove verifies a password. The attempt is counted first. Errors: errWrong,
+// *Throttled, errBusy, or a fault.
+func (a *Accounts) prove(ctx context.Context, username string, password oauth.Secret, device oauth.Hash) (*proof, error) {
+	email := strings.ToLower(strings.TrimSpace(username))
+	acc, err := a.store.AccountByEmail(ctx, email)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	if acc == nil {
+		acc = &Account{} // nobody: no id, no hash, the same work
+	}
+	known, err := a.deviceKnown(ctx, device, acc.ID)
+	if err != nil {
+		return nil, err
+	}
+	budgets := attemptBudgets(email, acc.ID, device, known, peer.From(ctx).Network())
+	if err := a.spend(ctx, budgets); err != nil {
+		return nil, err
+	}
+	hash := acc.PasswordHash
+	if len(password) > maxPassword {
+		hash, password = "", password[:maxPassword] // nobody has such a password
+	}
+	right, outdated, err := a.hasher.verify(ctx, hash, password)
+	if err != nil {
+		return nil, err
+	}
+	if !right || acc.Disabled {
+		if err := a.record(ctx, oauth.EventSignInFailed, "", acc.ID, "Wrong e-mail address or password, or a disabled account."); err != nil {
+			return nil, err
+		}
+		return nil, errWrong
+	}
+	p := &proof{account: acc, hash: hash, budgets: budgets}
+	if outdated {
+		if p.rehash, err = a.hasher.hash(ctx, password); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func (a *Accounts) deviceKnown(ctx context.Context, device oauth.Hash, accountID string) (bool, error) {
+	if device == (oauth.Hash{}) {
+		return false, nil
+	}
+	ids, err := a.store.DeviceAccounts(ctx, device, a.cfg.Now())
+	for _, id := range ids {
+		if id == accountID {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+// accept records the success inside tx. errWrong if the password was changed or
+// the account disabled while it was being verified.
+func (p *proof) accept(ctx context.Context, tx Store, now time.Time) error {
+	err := tx.ConfirmPassword(ctx, p.account.ID, p.hash, p.rehash, now)
+	if errors.Is(err, ErrNotFound) {
+		return errWrong
+	}
+	if err != nil {
+		return err
+	}
+	return settle(ctx, tx, p.budgets)
+}
+
+// VerifyPassword is the [oauth.PasswordVerifier] of the bundled accounts. A
+// wrong password is oauth.ErrUserNotFound; attempts that come too soon and a
+// server that is busy are refusals of their own.
+func (a *Accounts) VerifyPassword(ctx context.Context, username string, password oauth.Secret) (string, error) {
+	p, err := a.prove(ctx, username, password, oauth.Hash{})
+	if err == nil {
+		err = a.store.InTx(ctx, func(ctx context.Context, tx Store) error { return p.accept(ctx, tx, a.cfg.Now()) })
+	}
+	switch {
+	case err == nil:
+		return p.account.ID, nil
+	case isThrottled(err):
+		return "", &oauth.Error{Code: oauth.InvalidGrant, Description: "Too many attempts with a wrong password. Try again in a minute.", Cause: err}
+	case errors.Is(err, errBusy):
+		return "", &oauth.Error{Code: oauth.TemporarilyUnavailable, Description: "The server is busy. Try again in a moment.", Cause: err}
+	case errors.Is(err, errWrong):
+		return "", errors.Join(oauth.ErrUserNotFound, err)
+	}
+	return "", err
+}
+
+// opening is a session about to be made, and the cookies it will have.
+type opening struct {
+	session       *Session
+	cookie        oauth.Secret
+	device        oauth.Secret
+	deviceHash    oauth.Hash
+	cookieForever bool
+}
+
+// open prepares a session for the browser that sent r. Its id and its cookie
+// are always new, whatever cookies came with the request.
+func (a *Accounts) open(r *http.Request, accountID string, remember bool) (*opening, error) {
+	ctx, now := r.Context(), a.cfg.Now()
+	o := &opening{cookie: drawSecret(), cookieForever: remember}
+	hash, value, ok := a.cookie(r, deviceCookie)
+	if ok {
+		// A device cookie that nobody signed in with may have been planted.
+		ids, err := a.store.DeviceAccounts(ctx, hash, now)
+		if err != nil {
+			return nil, err
+		}
+		ok = len(ids) > 0
+	}
+	if !ok {
+		value = drawSecret()
+		hash = oauth.HashSecret(value)
+	}
+	o.device, o.deviceHash = value, hash
+	life := a.cfg.Absolute
+	if remember {
+		life = a.cfg.Remember
+	}
+	at := surround(a.peer(r), hash)
+	o.session = &Session{ID: mint.NewID(now), Hash: oauth.HashSecret(o.cookie), AccountID: accountID, CreatedAt: now, AuthTime: now,
+		AMR: []string{"pwd"}, ExpiresAt: now.Add(life), LastSeenAt: now, Remember: remember,
+		Device: hash, Agent: at.agent, System: at.system, Network: at.network, Exact: at.exact}
+	return o, nil
+}
+
+// begin makes the session inside tx and deletes the one that the browser had.
+func (a *Accounts) begin(ctx context.Context, tx Store, r *http.Request, o *opening) error {
+	if hash, _, ok := a.cookie(r, sessionCookie); ok {
+		old, _, err := tx.Session(ctx, hash)
+		if err == nil {
+			err = tx.EndSession(ctx, old.AccountID, old.ID)
+		}
+		if ignore(err, ErrNotFound) != nil {
+			return err
+		}
+	}
+	now := o.session.CreatedAt
+	if err := tx.CreateSession(ctx, o.session); err != nil {
+		return err
+	}
+	return tx.TrustDevice(ctx, Device{Hash: o.deviceHash, AccountID: o.session.AccountID, CreatedAt: now, ExpiresAt: now.Add(deviceLife)})
+}
+
+// give hands the browser its cookies, once the session is in the store.
+func (a *Accounts) give(w http.ResponseWriter, o *opening) {
+	life := time.Duration(0)
+	if o.cookieForever {
+		life = a.cfg.Remember
+	}
+	a.setCookie(w, sessionCookie, o.cookie, life)
+	a.setCookie(w, deviceCookie, o.device, deviceLife)
+}
+
+// signIn makes a session for the person who proved their password.
+func (a *Accounts) signIn(w http.ResponseWriter, r *http.Request, p *proof, remember bool) error {
+	o, err := a.open(r, p.account.ID, remember)
+	if err != nil {
+		return err
+	}
+	err = a.store.InTx(r.Context(), func(ctx context.Context, tx Store) error {
+		if err := p.accept(ctx, tx, o.session.CreatedAt); err != nil {
+			return err
+		}
+		if err := a.begin(ctx, tx, r, o); err != nil {
+			return err
+		}
+		return a.record(ctx, oauth.EventSignIn, p.account.ID, p.account.ID, o.session.Agent+" on "+o.session.System+".")
+	})
+	if err == nil {
+		a.give(w, o)
+	}
+	return err
+}
