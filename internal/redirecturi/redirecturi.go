@@ -272,5 +272,5 @@ func refuse(uri, format string, args ...any) error {
 	if len(shown) > most {
 		shown = shown[:most] + "…"
 	}
-	return fmt.Errorf("`"+"%s"+"` "+format, append([]any{shown}, args...)...)
+	return fmt.Errorf("`%s` "+format, append([]any{shown}, args...)...)
 }
