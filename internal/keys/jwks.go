@@ -1,0 +1,97 @@
+package keys
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/valetkey/valetkey/internal/respond"
+)
+
+// refresh is how old the published document may grow before the store is asked
+// again: another node or the command line may have rotated the key.
+const refresh = time.Minute
+
+// document is a published key set.
+type document struct {
+	body []byte
+	etag string
+	made time.Time
+	// until is when the next key drops out; zero: none will.
+	until time.Time
+}
+
+// ServeHTTP answers with the JSON Web Key Set (RFC 7517 §5).
+func (k *Keys) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		respond.MethodNotAllowed(w, r, http.MethodGet)
+		return
+	}
+	doc, err := k.document(r.Context())
+	if err != nil {
+		respond.Error(w, r, respond.Unavailable(err))
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "public, max-age=300")
+	h.Set("Access-Control-Allow-Origin", "*") // it is public and holds no secret
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("ETag", doc.etag)
+	if r.Header.Get("If-None-Match") == doc.etag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	w.Write(doc.body)
+}
+
+// document returns the published key set, made anew if it may be out of date.
+func (k *Keys) document(ctx context.Context) (*document, error) {
+	if doc := k.published.Load(); doc != nil {
+		now := k.cfg.Now()
+		if age := now.Sub(doc.made); age >= 0 && age < refresh && (doc.until.IsZero() || now.Before(doc.until)) {
+			return doc, nil
+		}
+	}
+	if err := k.publish(ctx); err != nil {
+		return nil, err
+	}
+	return k.published.Load(), nil
+}
+
+func (k *Keys) publish(ctx context.Context) error {
+	now := k.cfg.Now()
+	doc := &document{made: now}
+	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
+	rows, err := k.rows(ctx)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if !row.ExpiresAt.IsZero() && !now.Before(row.ExpiresAt) {
+			continue
+		}
+		public, err := x509.ParsePKIXPublicKey(row.Public)
+		if err != nil {
+			return fmt.Errorf("signing key %s: %w", row.ID, err)
+		}
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: public, KeyID: row.ID, Algorithm: row.Algorithm, Use: "sig"})
+		if !row.ExpiresAt.IsZero() && (doc.until.IsZero() || row.ExpiresAt.Before(doc.until)) {
+			doc.until = row.ExpiresAt
+		}
+	}
+	if doc.body, err = json.Marshal(set); err != nil {
+		return fmt.Errorf("signing keys: %w", err)
+	}
+	sum := sha256.Sum256(doc.body)
+	doc.etag = `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	k.published.Store(doc)
+	return nil
+}
