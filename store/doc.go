@@ -29,8 +29,8 @@
 // ctx ends before fn has begun, fn never runs and the context's error comes back.
 //
 // Parents. A client secret, request, grant, code or token that names a client or
-// a grant which is not there is refused with [ErrNotFound]. A code or token that
-// has a grant has the grant's client and subject.
+// a grant which is not there is refused with [ErrNotFound], and so is a code or
+// token whose client or subject is not its grant's.
 //
 // Cascades. Deleting a client deletes its secrets, pending requests, grants,
 // codes and tokens. Revoking a grant makes its codes and tokens dead in the same

@@ -77,6 +77,9 @@ type Clients interface {
 	CreateClientSecret(ctx context.Context, s *oauth.ClientSecret) error
 	// ClientSecrets returns the secrets of a client, oldest first, expired ones too.
 	ClientSecrets(ctx context.Context, clientID string) ([]*oauth.ClientSecret, error)
+	// TouchClientSecret records a use at now, unless one was recorded in the
+	// minute before.
+	TouchClientSecret(ctx context.Context, id string, now time.Time) error
 	// ExpireClientSecrets makes the client's secrets that live beyond at, except
 	// the one named, expire at that time.
 	ExpireClientSecrets(ctx context.Context, clientID, except string, at time.Time) error

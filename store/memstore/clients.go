@@ -156,6 +156,16 @@ func (s *Store) ClientSecrets(ctx context.Context, clientID string) (out []*oaut
 	return out, err
 }
 
+// TouchClientSecret implements [store.Clients].
+func (s *Store) TouchClientSecret(ctx context.Context, id string, now time.Time) error {
+	return s.do(ctx, func() error {
+		if c := s.secrets[id]; c != nil && !at(now).Before(c.LastUsedAt.Add(time.Minute)) {
+			edit(s, s.secrets, id, func(r *oauth.ClientSecret) { r.LastUsedAt = at(now) })
+		}
+		return nil
+	})
+}
+
 // ExpireClientSecrets implements [store.Clients].
 func (s *Store) ExpireClientSecrets(ctx context.Context, clientID, except string, expires time.Time) error {
 	expires = at(expires)

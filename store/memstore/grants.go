@@ -126,9 +126,14 @@ func (s *Store) revoked(grantID string) time.Time {
 	return time.Time{}
 }
 
-// parents reports whether the client and the grant that a row names exist.
-func (s *Store) parents(clientID, grantID string) bool {
-	return (clientID == "" || s.clients[clientID] != nil) && (grantID == "" || s.grants[grantID] != nil)
+// parents reports whether the client and the grant that a row names exist, and
+// belong together.
+func (s *Store) parents(clientID, grantID, subject string) bool {
+	if grantID == "" {
+		return clientID == "" || s.clients[clientID] != nil
+	}
+	g := s.grants[grantID]
+	return g != nil && g.ClientID == clientID && g.Subject == subject
 }
 
 func copyCode(c *oauth.AuthorizationCode) *oauth.AuthorizationCode {
@@ -141,7 +146,7 @@ func copyCode(c *oauth.AuthorizationCode) *oauth.AuthorizationCode {
 // CreateCode implements [store.Codes].
 func (s *Store) CreateCode(ctx context.Context, c *oauth.AuthorizationCode) error {
 	return s.do(ctx, func() error {
-		if s.clients[c.ClientID] == nil || s.grants[c.GrantID] == nil {
+		if c.GrantID == "" || !s.parents(c.ClientID, c.GrantID, c.Subject) {
 			return store.ErrNotFound
 		}
 		if s.codes[c.ID] != nil {

@@ -25,7 +25,7 @@ func (s *Store) copyToken(t *oauth.Token) *oauth.Token {
 // CreateToken implements [store.Tokens].
 func (s *Store) CreateToken(ctx context.Context, t *oauth.Token) error {
 	return s.do(ctx, func() error {
-		if !s.parents(t.ClientID, t.GrantID) {
+		if !s.parents(t.ClientID, t.GrantID, t.Subject) {
 			return store.ErrNotFound
 		}
 		if s.tokens[t.ID] != nil {

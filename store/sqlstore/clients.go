@@ -138,6 +138,18 @@ func (s *Store) ClientSecrets(ctx context.Context, clientID string) ([]*oauth.Cl
 	return rows(ctx, s, sqlSecrets, []any{clientID}, intoSecret)
 }
 
+const (
+	sqlSecretIdle  = `SELECT EXISTS (SELECT 1 FROM oauth_client_secrets WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2))`
+	sqlTouchSecret = `UPDATE oauth_client_secrets SET last_used_at = $3
+	WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2)`
+)
+
+// TouchClientSecret implements [store.Clients].
+func (s *Store) TouchClientSecret(ctx context.Context, id string, now time.Time) error {
+	minuteAgo := micros(now.Add(-time.Minute))
+	return s.touch(ctx, sqlSecretIdle, sqlTouchSecret, id, minuteAgo, micros(now))
+}
+
 const sqlExpireSecrets = `UPDATE oauth_client_secrets SET expires_at = $3
 	WHERE client_id = $1 AND id <> $2 AND (expires_at IS NULL OR expires_at > $3)`
 

@@ -19,7 +19,7 @@ func intoCode(c *oauth.AuthorizationCode) []any {
 const (
 	sqlCreateCode = `INSERT INTO oauth_codes (` + codeColumns + `)
 	SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
-	WHERE EXISTS (SELECT 1 FROM oauth_grants WHERE id = $3) AND EXISTS (SELECT 1 FROM oauth_clients WHERE id = $4)
+	WHERE EXISTS (SELECT 1 FROM oauth_grants WHERE id = $3 AND client_id = $4 AND subject = $5)
 	ON CONFLICT (id) DO NOTHING`
 	sqlCodeExists = `SELECT EXISTS (SELECT 1 FROM oauth_codes WHERE id = $1)`
 )

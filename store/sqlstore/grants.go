@@ -68,8 +68,9 @@ func (s *Store) RevokeGrant(ctx context.Context, id string, now time.Time) error
 const (
 	sqlRevokeGrants = `UPDATE oauth_grants SET revoked_at = $4
 	WHERE subject = $1 AND client_id = $2 AND id <> $3 AND revoked_at IS NULL`
+	// Only tokens without a grant have a subject of their own.
 	sqlRevokeGrantless = `UPDATE oauth_tokens SET revoked_at = $3
-	WHERE grant_id IS NULL AND subject = $1 AND client_id = $2 AND revoked_at IS NULL`
+	WHERE subject = $1 AND client_id = $2 AND revoked_at IS NULL`
 )
 
 // RevokeGrants implements [store.Grants].

@@ -115,7 +115,7 @@ var subjectRows = []string{sqlDeleteClientsOf, sqlDeleteGrantsOf, sqlDeleteToken
 const (
 	sqlDeleteClientsOf  = `DELETE FROM oauth_clients WHERE owner = $1`
 	sqlDeleteGrantsOf   = `DELETE FROM oauth_grants WHERE subject = $1`
-	sqlDeleteTokensOf   = `DELETE FROM oauth_tokens WHERE grant_id IS NULL AND subject = $1`
+	sqlDeleteTokensOf   = `DELETE FROM oauth_tokens WHERE subject = $1`
 	sqlDeleteRequestsOf = `DELETE FROM oauth_requests WHERE subject = $1`
 )
 

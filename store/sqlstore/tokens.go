@@ -20,7 +20,7 @@ func intoToken(t *oauth.Token) []any {
 const (
 	sqlCreateToken = `INSERT INTO oauth_tokens (` + tokenColumns + `)
 	SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18
-	WHERE ($4 IS NULL OR EXISTS (SELECT 1 FROM oauth_grants WHERE id = $4))
+	WHERE ($4 IS NULL OR EXISTS (SELECT 1 FROM oauth_grants WHERE id = $4 AND client_id = $19 AND subject = $20))
 	AND ($5 IS NULL OR EXISTS (SELECT 1 FROM oauth_clients WHERE id = $5))
 	ON CONFLICT (id) DO NOTHING`
 	sqlTokenExists = `SELECT EXISTS (SELECT 1 FROM oauth_tokens WHERE id = $1)`
@@ -28,16 +28,22 @@ const (
 
 // CreateToken implements [store.Tokens].
 func (s *Store) CreateToken(ctx context.Context, t *oauth.Token) error {
+	client, subject := opt(t.ClientID), any(t.Subject)
+	if t.GrantID != "" { // the grant knows
+		client, subject = nil, nil
+	}
 	return s.write(ctx, func(ctx context.Context) error {
-		n, err := s.insert(ctx, sqlCreateToken, t.ID, string(t.Kind), t.Hash[:], opt(t.GrantID), opt(t.ClientID), t.Subject,
+		n, err := s.insert(ctx, sqlCreateToken, t.ID, string(t.Kind), t.Hash[:], opt(t.GrantID), client, subject,
 			words(t.Scopes), micros(t.IssuedAt), optMicros(t.ExpiresAt), optMicros(t.RevokedAt), optMicros(t.RotatedAt),
-			opt(t.SuccessorID), opt(t.Name), opt(t.Description), opt(t.Hint), t.Internal, optMicros(t.LastUsedAt), opt(t.LastUsedNetwork))
+			opt(t.SuccessorID), opt(t.Name), opt(t.Description), opt(t.Hint), t.Internal, optMicros(t.LastUsedAt), opt(t.LastUsedNetwork),
+			t.ClientID, t.Subject)
 		return s.createdIn(ctx, n, err, sqlTokenExists, t.ID)
 	})
 }
 
-// A token as it stands: dead with its grant.
-const sqlTokens = `SELECT t.id, t.kind, t.hash, t.grant_id, t.client_id, t.subject, t.scopes, t.issued_at, t.expires_at,
+// A token as it stands: with what its grant knows, and dead with it.
+const sqlTokens = `SELECT t.id, t.kind, t.hash, t.grant_id, COALESCE(t.client_id, g.client_id),
+	COALESCE(t.subject, g.subject), t.scopes, t.issued_at, t.expires_at,
 	COALESCE(t.revoked_at, g.revoked_at), t.rotated_at, t.successor_id, t.name, t.description, t.hint, t.internal,
 	t.last_used_at, t.last_used_network
 	FROM oauth_tokens t LEFT JOIN oauth_grants g ON g.id = t.grant_id`
@@ -125,14 +131,11 @@ func (s *Store) ListTokens(ctx context.Context, f store.TokenQuery, p store.Page
 	if f.Kind != "" {
 		q.where("t.kind = ?", string(f.Kind))
 	}
-	if f.Kind == oauth.PersonalToken { // they have no grant; saying so lets the index of those serve
-		q.conds = append(q.conds, "t.grant_id IS NULL")
-	}
 	if f.Subject != "" {
-		q.where("t.subject = ?", f.Subject)
+		q.where("(t.subject = ? OR t.grant_id IN (SELECT id FROM oauth_grants WHERE subject = ?))", f.Subject)
 	}
 	if f.ClientID != "" {
-		q.where("t.client_id = ?", f.ClientID)
+		q.where("(t.client_id = ? OR t.grant_id IN (SELECT id FROM oauth_grants WHERE client_id = ?))", f.ClientID)
 	}
 	if f.GrantID != "" {
 		q.where("t.grant_id = ?", f.GrantID)
@@ -143,7 +146,7 @@ func (s *Store) ListTokens(ctx context.Context, f store.TokenQuery, p store.Page
 	if !f.LiveAt.IsZero() {
 		q.where("t.revoked_at IS NULL AND g.revoked_at IS NULL AND t.rotated_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?)", micros(f.LiveAt))
 	}
-	q.contains(f.Text, "t.name", "t.subject", "t.client_id", "t.id")
+	q.contains(f.Text, "t.name", "COALESCE(t.subject, g.subject)", "COALESCE(t.client_id, g.client_id)", "t.id")
 	if p.After != "" {
 		q.where("t.id < ?", p.After)
 	}

@@ -71,13 +71,15 @@ CREATE INDEX oauth_codes_grant ON oauth_codes (grant_id);
 CREATE INDEX oauth_codes_expires ON oauth_codes (expires_at);
 
 -- A token is dead when it, or its grant, is revoked: revoking a grant is one row.
+-- The client and the subject of a token that has a grant are the grant's and
+-- are not kept again: most of the rows are such tokens.
 CREATE TABLE oauth_tokens (
 	id                TEXT COLLATE "C" NOT NULL PRIMARY KEY,
 	kind              TEXT COLLATE "C" NOT NULL, -- access, refresh, personal
 	hash              BYTEA NOT NULL,
 	grant_id          TEXT COLLATE "C" REFERENCES oauth_grants (id) ON DELETE CASCADE,
 	client_id         TEXT COLLATE "C" REFERENCES oauth_clients (id) ON DELETE CASCADE,
-	subject           TEXT COLLATE "C" NOT NULL,
+	subject           TEXT COLLATE "C",
 	scopes            TEXT COLLATE "C",
 	issued_at         BIGINT NOT NULL,
 	expires_at        BIGINT,
@@ -89,11 +91,13 @@ CREATE TABLE oauth_tokens (
 	hint              TEXT COLLATE "C",
 	internal          BOOLEAN NOT NULL,
 	last_used_at      BIGINT,
-	last_used_network TEXT COLLATE "C"
+	last_used_network TEXT COLLATE "C",
+	CHECK (grant_id IS NULL OR client_id IS NULL AND subject IS NULL),
+	CHECK (grant_id IS NOT NULL OR subject IS NOT NULL)
 );
 
 CREATE INDEX oauth_tokens_grant ON oauth_tokens (grant_id) WHERE grant_id IS NOT NULL;
-CREATE INDEX oauth_tokens_subject ON oauth_tokens (subject) WHERE grant_id IS NULL;
+CREATE INDEX oauth_tokens_subject ON oauth_tokens (subject) WHERE subject IS NOT NULL;
 CREATE INDEX oauth_tokens_client ON oauth_tokens (client_id) WHERE client_id IS NOT NULL;
 CREATE INDEX oauth_tokens_expires ON oauth_tokens (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX oauth_tokens_revoked ON oauth_tokens (revoked_at) WHERE revoked_at IS NOT NULL;

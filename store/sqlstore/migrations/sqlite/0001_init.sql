@@ -70,13 +70,15 @@ CREATE INDEX oauth_codes_grant ON oauth_codes (grant_id);
 CREATE INDEX oauth_codes_expires ON oauth_codes (expires_at);
 
 -- A token is dead when it, or its grant, is revoked: revoking a grant is one row.
+-- The client and the subject of a token that has a grant are the grant's and
+-- are not kept again: most of the rows are such tokens.
 CREATE TABLE oauth_tokens (
 	id                TEXT NOT NULL PRIMARY KEY,
 	kind              TEXT NOT NULL,  -- access, refresh, personal
 	hash              BLOB NOT NULL,
 	grant_id          TEXT REFERENCES oauth_grants (id) ON DELETE CASCADE,
 	client_id         TEXT REFERENCES oauth_clients (id) ON DELETE CASCADE,
-	subject           TEXT NOT NULL,
+	subject           TEXT,
 	scopes            TEXT,
 	issued_at         INTEGER NOT NULL,
 	expires_at        INTEGER,
@@ -88,11 +90,13 @@ CREATE TABLE oauth_tokens (
 	hint              TEXT,
 	internal          INTEGER NOT NULL,
 	last_used_at      INTEGER,
-	last_used_network TEXT
+	last_used_network TEXT,
+	CHECK (grant_id IS NULL OR client_id IS NULL AND subject IS NULL),
+	CHECK (grant_id IS NOT NULL OR subject IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX oauth_tokens_grant ON oauth_tokens (grant_id) WHERE grant_id IS NOT NULL;
-CREATE INDEX oauth_tokens_subject ON oauth_tokens (subject) WHERE grant_id IS NULL;
+CREATE INDEX oauth_tokens_subject ON oauth_tokens (subject) WHERE subject IS NOT NULL;
 CREATE INDEX oauth_tokens_client ON oauth_tokens (client_id) WHERE client_id IS NOT NULL;
 CREATE INDEX oauth_tokens_expires ON oauth_tokens (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX oauth_tokens_revoked ON oauth_tokens (revoked_at) WHERE revoked_at IS NOT NULL;
