@@ -62,4 +62,7 @@ type Issue struct {
 	Successor *oauth.Token
 	// RevokeAccess revokes the grant's earlier access tokens first.
 	RevokeAccess bool
+	// Detail says in the audit trail how the tokens came about; the grant type's
+	// name will do.
+	Detail string
 }

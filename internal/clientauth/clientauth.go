@@ -53,15 +53,16 @@ func (a *Authenticator) Authenticate(r *http.Request, f form.Values) (*oauth.Cli
 		return nil, err
 	}
 	ctx := r.Context()
-	source := given.clientID + "|" + peer.From(ctx).Network()
+	network := peer.From(ctx).Network()
+	source := given.clientID + "|" + network
 	if given.method != oauth.AuthNone && a.failures.over(source) {
 		return nil, &oauth.Error{Code: oauth.SlowDown, Description: "Too many wrong client secrets came from this network. Wait a minute."}
 	}
 	client, err := a.verify(ctx, given)
 	if errors.Is(err, errWrongSecret) {
 		a.failures.add(source)
-		if recordErr := a.record(ctx, given, client); recordErr != nil {
-			return nil, recordErr
+		if err := a.record(ctx, client, network); err != nil {
+			return nil, err
 		}
 		return nil, refuse(err)
 	}
@@ -156,12 +157,17 @@ func (a *Authenticator) holdsSecret(ctx context.Context, given credentials) (boo
 	return right, nil
 }
 
-// record writes the failure into the audit trail. client is nil if there is none.
-func (a *Authenticator) record(ctx context.Context, given credentials, client *oauth.Client) error {
-	now, from := a.cfg.Now(), peer.From(ctx)
+// record writes the failure into the audit trail, unless the network has filled
+// more than its share of it. client is nil if there is none.
+func (a *Authenticator) record(ctx context.Context, client *oauth.Client, network string) error {
+	if a.failures.over(network) {
+		return nil
+	}
+	a.failures.add(network)
+	now := a.cfg.Now()
 	e := oauth.Event{
 		ID: mint.NewID(now), At: now, Type: oauth.EventClientAuthFailed,
-		Network: from.Network(), RequestID: from.RequestID, Detail: "unknown client",
+		Network: network, RequestID: peer.From(ctx).RequestID, Detail: "unknown client",
 	}
 	if client != nil {
 		e.ClientID, e.Subject, e.Detail = client.ID, client.Owner, "wrong client secret"
