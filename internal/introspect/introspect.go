@@ -1,0 +1,107 @@
+// Package introspect is the introspection endpoint (RFC 7662): a resource server
+// shows a token and learns whom it stands for.
+//
+// Only clients that authenticate with a secret may ask. Any of them may ask
+// about access tokens and personal access tokens, for it is shown those by the
+// programs that call it; about a refresh token only the client that holds it. A
+// token that is not alive, or that the asker may not know, is
+// {"active":false} and nothing else (§2.2), so that nobody learns whether it
+// ever existed.
+package introspect
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/valetkey/valetkey/internal/clientauth"
+	"github.com/valetkey/valetkey/internal/form"
+	"github.com/valetkey/valetkey/internal/liveness"
+	"github.com/valetkey/valetkey/internal/mint"
+	"github.com/valetkey/valetkey/internal/respond"
+	"github.com/valetkey/valetkey/oauth"
+)
+
+// Config says what the endpoint is made of. All fields are required.
+type Config struct {
+	Clients *clientauth.Authenticator
+	Live    *liveness.Checker
+	Issuer  string
+}
+
+type endpoint struct{ Config }
+
+// New returns the introspection endpoint.
+func New(c Config) http.Handler { return &endpoint{c} }
+
+// answer is the introspection response (RFC 7662 §2.2).
+type answer struct {
+	Active    bool   `json:"active"`
+	Scope     string `json:"scope,omitempty"`
+	ClientID  string `json:"client_id,omitempty"`
+	Username  string `json:"username,omitempty"`
+	TokenType string `json:"token_type,omitempty"`
+	Exp       int64  `json:"exp,omitempty"` // seconds since 1970; absent: never
+	Iat       int64  `json:"iat,omitempty"`
+	Sub       string `json:"sub,omitempty"`
+	Iss       string `json:"iss,omitempty"`
+	Jti       string `json:"jti,omitempty"`
+}
+
+func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		respond.MethodNotAllowed(w, r, http.MethodPost)
+		return
+	}
+	a, err := e.answer(w, r)
+	if err != nil {
+		respond.Error(w, r, respond.Unavailable(err))
+		return
+	}
+	respond.JSON(w, http.StatusOK, a)
+}
+
+func (e *endpoint) answer(w http.ResponseWriter, r *http.Request) (answer, error) {
+	f, err := form.Parse(w, r)
+	if err != nil {
+		return answer{}, err
+	}
+	asker, err := e.Clients.Authenticate(r, f)
+	if err != nil {
+		return answer{}, err
+	}
+	if asker.Public() { // RFC 7662 §2.1: the endpoint must require authorization
+		return answer{}, &oauth.Error{Code: oauth.InvalidClient, Description: "Only a client that authenticates with a secret may introspect tokens."}
+	}
+	if err := f.Require("token"); err != nil {
+		return answer{}, err
+	}
+	live, err := e.Live.Token(r.Context(), oauth.Secret(f["token"]), mint.AccessToken, mint.PersonalToken, mint.RefreshToken)
+	if errors.Is(err, liveness.ErrDead) {
+		return answer{}, nil
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	if live.Token.Kind == oauth.RefreshToken && live.Token.ClientID != asker.ID {
+		return answer{}, nil
+	}
+	return e.describe(live), nil
+}
+
+func (e *endpoint) describe(live *liveness.Live) answer {
+	t := live.Token
+	a := answer{
+		Active: true, Scope: oauth.ScopeString(t.Scopes), ClientID: t.ClientID, TokenType: "Bearer",
+		Iat: t.IssuedAt.Unix(), Sub: t.Subject, Iss: e.Issuer, Jti: t.ID,
+	}
+	if t.Kind == oauth.RefreshToken { // not a token to call an API with (RFC 6749 §7.1)
+		a.TokenType = ""
+	}
+	if !t.ExpiresAt.IsZero() {
+		a.Exp = t.ExpiresAt.Unix()
+	}
+	if live.User != nil {
+		a.Username = live.User.Username
+	}
+	return a
+}
