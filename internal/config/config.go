@@ -1,0 +1,143 @@
+package config
+
+import (
+	"net/netip"
+
+	"github.com/valetkey/valetkey/oauth"
+)
+
+// Config holds every setting. The tags are the documentation: key is the name,
+// doc the explanation, example a value to show where the default is empty, enum
+// the values allowed, and path marks what is relative to the configuration file.
+type Config struct {
+	Issuer      string `key:"issuer" example:"https://id.example.org" doc:"Public URL of this server, exactly as clients and browsers see it: https, no query, no trailing slash. Plain http is accepted on loopback only."`
+	Addr        string `key:"addr" doc:"Address and port to listen on. Keep it on loopback behind a proxy that terminates TLS; 0.0.0.0:8080 listens everywhere."`
+	DB          string `key:"db" path:"true" doc:"The database, as sqlite:PATH. One server at a time may use the file, on a local disk."`
+	Product     string `key:"product" doc:"Name of the service as people read it on pages and in mails."`
+	TokenPrefix string `key:"token_prefix" doc:"First word of every token and secret, one to ten lower-case letters and digits, so that secret scanners can recognise them. Tokens with another prefix stop working when it changes."`
+
+	Keyring oauth.Secret `key:"keyring" doc:"The secret keys of this server, one ID:KEY a line, the newest first, as written by valetkey init. They encrypt what must be read again and prove that forms are ours."`
+
+	Templates            string       `key:"templates" path:"true" example:"templates" doc:"Directory whose files replace the built-in page templates of the same name."`
+	Signup               bool         `key:"signup" doc:"Let anybody make an account."`
+	ImportedPasswordSalt oauth.Secret `key:"imported_password_salt" doc:"SECURITY_PASSWORD_SALT of the Flask-Security site whose password hashes were imported; empty: none were."`
+	PasswordGrant        bool         `key:"password_grant" doc:"Offer the password grant (RFC 6749 §4.3) to clients that are registered for it. It hands passwords to applications; RFC 9700 forbids it."`
+	TestEndpoints        bool         `key:"test_endpoints" doc:"Serve /oauth/info and /oauth/invalid, two protected resources to try tokens on, and register the scope test:scope. /oauth/ping is always there."`
+
+	Scopes []Scope `key:"scopes" example:"{name: records:read, group: Records, description: Read your records}" doc:"The scopes that clients may ask for: name, title, description, group, internal (hidden from forms), sensitive (cannot be undone). user:email is always there."`
+
+	Lifetimes      Lifetimes      `key:"lifetimes" doc:"How long things live."`
+	PersonalTokens PersonalTokens `key:"personal_tokens" doc:"Rules for personal access tokens."`
+	Sessions       Sessions       `key:"sessions" doc:"Sessions of people who are signed in."`
+	JWT            JWT            `key:"jwt" doc:"The signed proof against cross-site requests that pages hold and that scripts send along with the session cookie."`
+	Compat         Compat         `key:"compat" doc:"Old behaviour of Invenio-OAuth2Server, each switch weaker than the default. Turn on only what an existing client needs."`
+	Mail           Mail           `key:"mail" doc:"How mails (password reset, address confirmation) are sent. Without mail.host there are none, and the pages that need them say so."`
+	Server         Server         `key:"server" doc:"The HTTP server."`
+	Log            Log            `key:"log" doc:"The log on standard error. It never holds a secret."`
+}
+
+// Scope is one entry of the list of scopes; see [oauth.Scope].
+type Scope struct {
+	Name        string `key:"name"`
+	Title       string `key:"title"`
+	Description string `key:"description"`
+	Group       string `key:"group"`
+	Internal    bool   `key:"internal"`
+	Sensitive   bool   `key:"sensitive"`
+}
+
+// Lifetimes says how long things live.
+type Lifetimes struct {
+	Code             Duration `key:"code" doc:"An authorization code, from consent to redemption."`
+	AccessToken      Duration `key:"access_token" doc:"An access token."`
+	RefreshToken     Duration `key:"refresh_token" doc:"A refresh token that is not used; each use starts the time again."`
+	Request          Duration `key:"request" doc:"An authorization request that waits on the consent page."`
+	RefreshRepeat    Duration `key:"refresh_repeat" doc:"For how long a refresh that is repeated (the answer was lost) gets the same answer. Later a repeat counts as theft and revokes the grant."`
+	Reauthentication Duration `key:"reauthentication" doc:"How long after signing in a person may do sensitive things without proving again who they are."`
+	Audit            Duration `key:"audit" doc:"A row of the audit trail."`
+}
+
+// PersonalTokens bounds personal access tokens.
+type PersonalTokens struct {
+	Default       Duration `key:"default" doc:"Lifetime that the form suggests."`
+	Max           Duration `key:"max" doc:"Longest lifetime that may be chosen."`
+	AllowNoExpiry bool     `key:"allow_no_expiry" doc:"Allow tokens that never expire."`
+	AllowNoScopes bool     `key:"allow_no_scopes" doc:"Allow tokens without any scope."`
+	MaxPerUser    int      `key:"max_per_user" doc:"How many live tokens one person may have."`
+}
+
+// Sessions says how long people stay signed in and what ties a session to its browser.
+type Sessions struct {
+	Binding  string   `key:"binding" enum:"off|standard|network|strict" doc:"What a session is tied to. standard: a second secret in the browser, and the kind of browser and system. network: also the network, asking for the password again when it changes. strict: the exact address and browser, as the predecessor's strong."`
+	Idle     Duration `key:"idle" doc:"A session ends when it is not used for this long."`
+	Absolute Duration `key:"absolute" doc:"A session ends this long after signing in."`
+	Remember Duration `key:"remember" doc:"The same for who ticked \"Keep me signed in\"."`
+}
+
+// JWT shapes the proof of parity with the predecessor's REST calls.
+type JWT struct {
+	Header   string   `key:"header" doc:"Request header that carries the proof."`
+	Type     string   `key:"type" doc:"Word before the proof in that header; empty: the proof alone."`
+	Lifetime Duration `key:"lifetime" doc:"How long a proof is good for."`
+}
+
+// Compat turns single pieces of the predecessor's behaviour back on.
+type Compat struct {
+	Invenio                  bool `key:"invenio" doc:"Preset: turns on every switch of this section that is not set by itself."`
+	Implicit                 bool `key:"implicit" doc:"response_type=token for clients registered for the implicit grant. Tokens end up in the browser's history."`
+	QueryToken               bool `key:"query_token" doc:"Accept ?access_token= in the URL. Tokens end up in logs."`
+	UnknownClient404         bool `key:"unknown_client_404" doc:"The token endpoint answers 404 to an unknown client instead of 401 invalid_client."`
+	OneTokenPerClient        bool `key:"one_token_per_client" doc:"Issuing a token kills the other tokens of the same client and user."`
+	TokenUser                bool `key:"token_user" doc:"Token answers hold a user object."`
+	AlwaysConsent            bool `key:"always_consent" doc:"Ask for consent every time, even for what was allowed before."`
+	RotateAll                bool `key:"rotate_all" doc:"Every refresh replaces the refresh token and kills the old access token, for confidential clients too."`
+	ErrorRedirect            bool `key:"error_redirect" doc:"Errors of the authorization endpoint that must not go to the client are shown by a redirect to /oauth/errors."`
+	ClientCredentialsAsOwner bool `key:"client_credentials_as_owner" doc:"A client credentials token acts for the user who owns the client."`
+	OptionalPKCE             bool `key:"optional_pkce" doc:"Clients may leave PKCE out."`
+	ImmortalTokens           bool `key:"immortal_tokens" doc:"Refresh tokens and personal access tokens may live for ever."`
+	BearerJWT                bool `key:"bearer_jwt" doc:"Accept the signed proof as Authorization: Bearer as well."`
+}
+
+// Mail is the SMTP relay.
+type Mail struct {
+	Host     string       `key:"host" example:"smtp.example.org" doc:"SMTP server."`
+	Port     int          `key:"port" doc:"Its port."`
+	TLS      string       `key:"tls" enum:"starttls|tls|none" doc:"starttls upgrades the connection and refuses to go on without, tls is encrypted from the start, none is for a relay on this machine."`
+	Username string       `key:"username" doc:"User name at the relay; empty: none."`
+	Password oauth.Secret `key:"password" doc:"Password at the relay."`
+	From     string       `key:"from" example:"Example ID <id@example.org>" doc:"Sender of the mails."`
+}
+
+// Server tunes the HTTP server.
+type Server struct {
+	TrustedProxies []netip.Prefix `key:"trusted_proxies" example:"[127.0.0.1, 10.0.0.0/8]" doc:"Networks of the proxies whose X-Forwarded-For is believed. Nobody else's is."`
+	Drain          Duration       `key:"drain" doc:"After a stop signal: how long /readyz says no before the server stops accepting, so that a proxy notices."`
+	Grace          Duration       `key:"grace" doc:"After that: how long requests in flight may take to finish."`
+}
+
+// Log shapes the log.
+type Log struct {
+	Level  string `key:"level" enum:"debug|info|warn|error" doc:"Least severe entries that are written."`
+	Format string `key:"format" enum:"json|text" doc:"json for machines, text for people."`
+	Access bool   `key:"access" doc:"One line for each request."`
+}
+
+// Default returns the configuration that holds when nothing is set.
+func Default() Config {
+	return Config{
+		Addr:        "127.0.0.1:8080",
+		DB:          "sqlite:valetkey.db",
+		Product:     "Valetkey",
+		TokenPrefix: "vk",
+		Lifetimes: Lifetimes{
+			Code: minute, AccessToken: hour, RefreshToken: 90 * day, Request: 10 * minute,
+			RefreshRepeat: 10 * second, Reauthentication: 15 * minute, Audit: 400 * day,
+		},
+		PersonalTokens: PersonalTokens{Default: 30 * day, Max: 366 * day, MaxPerUser: 50},
+		Sessions:       Sessions{Binding: "standard", Idle: day, Absolute: 12 * hour, Remember: 30 * day},
+		JWT:            JWT{Header: "X-CSRF-Token", Lifetime: hour},
+		Mail:           Mail{Port: 587, TLS: "starttls"},
+		Server:         Server{Drain: 2 * second, Grace: 10 * second},
+		Log:            Log{Level: "info", Format: "json", Access: true},
+	}
+}
