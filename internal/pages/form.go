@@ -41,12 +41,13 @@ func (f Form) Has(name, value string) bool { return slices.Contains(f.Values[nam
 
 // Error returns what is wrong with the named field, or "".
 func (f Form) Error(name string) string {
+	var all []string
 	for _, e := range f.Errors {
 		if e.Field == name {
-			return e.Message
+			all = append(all, e.Message)
 		}
 	}
-	return ""
+	return strings.Join(all, " ")
 }
 
 // Field is one labelled input as the partial "field" draws it.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/valetkey/valetkey/oauth"
 )
 
 // funcs are the words that templates may use.
@@ -31,6 +33,12 @@ func (p *Pages) funcs() template.FuncMap {
 		"join":     strings.Join,
 		"has":      func(list []string, s string) bool { return slices.Contains(list, s) },
 		"plural":   plural,
+		"minus":    func(a, b int) int { return a - b },
+
+		"typeName":   typeName,
+		"eventName":  eventName,
+		"lately":     func(t time.Time) string { return Lately(p.cfg.Now(), t) },
+		"tokenState": func(t *oauth.Token) string { return tokenState(p.cfg.Now(), t) },
 	}
 }
 
