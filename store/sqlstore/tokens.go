@@ -20,8 +20,8 @@ func intoToken(t *oauth.Token) []any {
 const (
 	sqlCreateToken = `INSERT INTO oauth_tokens (` + tokenColumns + `)
 	SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18
-	WHERE ($4 IS NULL OR EXISTS (SELECT 1 FROM oauth_grants WHERE id = $4 AND client_id = $19 AND subject = $20))
-	AND ($5 IS NULL OR EXISTS (SELECT 1 FROM oauth_clients WHERE id = $5))
+	WHERE (CAST($4 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM oauth_grants WHERE id = $4 AND client_id = $19 AND subject = $20))
+	AND (CAST($5 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM oauth_clients WHERE id = $5))
 	ON CONFLICT (id) DO NOTHING`
 	sqlTokenExists = `SELECT EXISTS (SELECT 1 FROM oauth_tokens WHERE id = $1)`
 )
