@@ -102,16 +102,19 @@ func (a *Accounts) loginPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *Accounts) renderLogin(w http.ResponseWriter, r *http.Request, status int, f pages.Form) {
+	page := pages.Login{Form: f, Reason: reason(r), LostPassword: a.mailer != nil, Signup: a.cfg.Signup}
 	q := url.Values{}
-	for _, name := range []string{paramNext, paramReason, paramHint, paramTo} {
+	for _, name := range []string{paramNext, paramReason, paramHint} {
 		if v := r.URL.Query().Get(name); v != "" {
 			q.Set(name, v)
 		}
 	}
-	page := pages.Login{Form: f, Action: a.loginURL(q), Reason: reason(r), LostPassword: a.mailer != nil, Signup: a.cfg.Signup}
-	if name, err := a.ring.Open(q.Get(paramTo), sealedName); err == nil {
+	to := r.URL.Query().Get(paramTo)
+	if name, err := a.ring.Open(to, sealedName); err == nil {
 		page.Application = string(name)
+		q.Set(paramTo, to)
 	}
+	page.Action = a.loginURL(q)
 	a.render(w, r, status, "", page)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/valetkey/valetkey/accounts"
 	"github.com/valetkey/valetkey/oauth"
@@ -50,18 +51,30 @@ func (s *Store) CreateAccount(ctx context.Context, a *accounts.Account) error {
 
 // Account implements [accounts.Store].
 func (s *Store) Account(ctx context.Context, id string) (*accounts.Account, error) {
+	if !storable(id) {
+		return nil, accounts.ErrNotFound
+	}
 	return readAccount(s.db.Read(ctx).QueryRowContext(ctx, sqlAccount, id))
 }
 
 // AccountByEmail implements [accounts.Store].
 func (s *Store) AccountByEmail(ctx context.Context, email string) (*accounts.Account, error) {
+	if !storable(email) {
+		return nil, accounts.ErrNotFound
+	}
 	return readAccount(s.db.Read(ctx).QueryRowContext(ctx, sqlAccountByEmail, email))
 }
 
 // ListAccounts implements [accounts.Store].
 func (s *Store) ListAccounts(ctx context.Context, q accounts.AccountQuery, p accounts.Page) ([]*accounts.Account, error) {
+	if !storable(q.Text) || !storable(p.After) {
+		return nil, nil
+	}
 	return list(ctx, s.db.Read(ctx), readAccount, sqlListAccounts, contains(q.Text), p.After, p.Limit)
 }
+
+// storable: PostgreSQL refuses other texts with an error, so no row has one.
+func storable(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
 // contains is a LIKE pattern for texts that contain s; empty for empty.
 func contains(s string) string {
