@@ -35,16 +35,21 @@ export async function newToken (page, server, name, scope) {
   return shown(page, /^vk_pat_/)
 }
 
-/** newApplication registers an application and returns its id and secret as shown. */
-export async function newApplication (page, server, { name, website, redirect }) {
+/**
+ * newApplication registers an application and returns its id and secret as
+ * shown; a public one (browser, native) has no secret.
+ */
+export async function newApplication (page, server, { name, website, redirect, type = 'web' }) {
   await page.goto(server + applications)
   await page.getByRole('link', { name: 'New application' }).click()
+  await page.locator(`#type-${type}`).check()
   await page.locator('[name=name]').fill(name)
   await page.locator('[name=website]').fill(website)
   await page.locator('[name=redirect_uris]').fill(redirect)
   await page.locator('main form').first().locator('button[type=submit]').first().click()
   await page.waitForLoadState()
-  return { secret: await shown(page, /^vk_cs_/), id: await page.locator('#client_id').inputValue() }
+  const secret = ['browser', 'native'].includes(type) ? '' : await shown(page, /^vk_cs_/)
+  return { id: await page.locator('#client_id').inputValue(), secret }
 }
 
 /** shown finds a secret of the given kind in a read-only field of the page. */

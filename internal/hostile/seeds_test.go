@@ -79,18 +79,19 @@ func (w who) settings(p party) []seed {
 	token, grant := base+"tokens/"+p.patID+"/", base+"tokens/"+p.grant+"/"
 	s := w.session(nil)
 	application := w.form("name", "Name", "website", "https://app.example/", "redirect_uris", "https://app.example/callback", "type", "web",
-		"description", "Text", "is_confidential", "1", "scopes", "test:scope")
-	personal := w.form("name", "Name", "scopes", "test:scope", "expires", "30", "description", "Text")
+		"description", "Text", "public", "yes", "grant_types", "authorization_code", "auth_method", "client_secret_basic", "require_pkce", "yes",
+		"scopes", "test:scope", "form_id", "0000000000000000000000")
+	personal := w.form("name", "Name", "scopes", "test:scope", "expires_in", "custom", "expires_at", "2030-01-01", "description", "Text", "form_id", "0000000000000000000000")
 	return []seed{
-		{"GET", base, url.Values{"done": {"token-revoked"}}, nil, "", s},
+		{"GET", base, url.Values{"done": {"token-revoked"}, "clients_after": {p.subject}}, nil, "", s},
 		{"GET", base + "clients/new/", nil, nil, "", s},
 		{"POST", base + "clients/new/", nil, application, "", s},
 		{"GET", client, nil, nil, "", s},
 		{"POST", client, nil, application, "", s},
-		{"POST", client, nil, w.form("delete", "1", "name", "x"), "", s},
-		{"POST", client + "reset/", nil, w.form("reset", "yes"), "", s},
+		{"POST", client, nil, w.form("delete", "yes", "name", "x"), "", s},
+		{"POST", client + "reset/", nil, w.form("reset", "yes", "keep_old", "24"), "", s},
 		{"GET", client + "delete/", nil, nil, "", s},
-		{"POST", client + "delete/", nil, w.form("confirm", "yes"), "", s},
+		{"POST", client + "delete/", nil, w.form("delete", "yes", "name", "Application of "+p.Email), "", s},
 		{"GET", base + "tokens/new/", nil, nil, "", s},
 		{"POST", base + "tokens/new/", nil, personal, "", s},
 		{"GET", token, nil, nil, "", s},

@@ -94,7 +94,7 @@ func newSite(t *testing.T) *site {
 
 	door, err := accounts.New(accounts.Config{
 		Issuer: s.url, Store: users, Audit: st, Now: time.Now, Logger: logger, OnDelete: st.DeleteSubject,
-		Hash: accounts.Argon2{Memory: 64, Passes: 1, Threads: 1},
+		Hash: accounts.Argon2{Memory: 64, Time: 1, Threads: 1},
 	})
 	must(t, err)
 	as, err := valetkey.New(valetkey.Config{
@@ -185,7 +185,7 @@ func (s *site) fingerprint(t *testing.T, ctx context.Context, subject string) ma
 func (s *site) tables(t *testing.T, ctx context.Context) []string {
 	t.Helper()
 	result, err := s.db.QueryContext(ctx, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
-		AND name NOT LIKE '%event%' AND name NOT LIKE '%throttle%' AND name NOT LIKE '%link%' AND name NOT LIKE '%device%'
+		AND name NOT LIKE '%event%' AND name NOT LIKE '%attempt%' AND name NOT LIKE '%link%' AND name NOT LIKE '%device%'
 		ORDER BY name`)
 	must(t, err)
 	defer result.Close()
