@@ -11,5 +11,5 @@
 // Inspect says how many private keys each still seals, and Droppable refuses to
 // let one go that is needed.
 //
-// A server without a keyring has no signing keys, and an empty key set.
+// A server without a keyring makes no signing keys; its key set is empty.
 package keys

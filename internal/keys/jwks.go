@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -45,11 +46,7 @@ func (k *Keys) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Access-Control-Allow-Origin", "*") // it is public and holds no secret
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("ETag", doc.etag)
-	if r.Header.Get("If-None-Match") == doc.etag {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	w.Write(doc.body)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(doc.body)) // answers If-None-Match (RFC 9110 §13.1.2)
 }
 
 // document returns the published key set, made anew if it may be out of date.
