@@ -1,0 +1,63 @@
+package settings
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/valetkey/valetkey/internal/pages"
+	"github.com/valetkey/valetkey/manage"
+)
+
+// maxForm is the most a form may hold, in bytes.
+const maxForm = 64 << 10
+
+var errBadForm = errors.New("settings: the form cannot be read")
+
+// parse reads the form of a POST: its body only, never the query.
+func parse(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		return nil, fmt.Errorf("%w: %w", errBadForm, err)
+	}
+	return r.PostForm, nil
+}
+
+// pick keeps the named fields, so that a form hands on nothing it did not ask for.
+func pick(values url.Values, names ...string) url.Values {
+	out := url.Values{}
+	for _, n := range names {
+		if v, ok := values[n]; ok {
+			out[n] = v
+		}
+	}
+	return out
+}
+
+// formIDField is the hidden field of [pages.Form.ID].
+const formIDField = "form_id"
+
+// blank is a form that has not been sent yet.
+func blank(values url.Values) pages.Form { return pages.Form{ID: rand.Text(), Values: values} }
+
+// rejected turns what the desk says about an input into a form with mistakes.
+// It returns false if the error is about something else.
+func rejected(values url.Values, err error) (pages.Form, bool) {
+	f := blank(values)
+	var invalid *manage.Invalid
+	if !errors.As(err, &invalid) {
+		return f, false
+	}
+	for _, e := range invalid.Errors {
+		f.Add(e.Field, e.Message)
+	}
+	return f, true
+}
+
+// list splits values at commas and spaces, for links that prefill a form.
+func list(values []string) []string {
+	return strings.FieldsFunc(strings.Join(values, " "), func(r rune) bool { return r == ',' || r == ' ' })
+}
