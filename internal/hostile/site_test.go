@@ -119,7 +119,7 @@ func (s *site) join(t *testing.T, door *accounts.Accounts, email string) party {
 	p := party{Person: livetest.Person{Email: email, Password: "correct horse battery staple"}}
 	account, err := door.CreateUser(ctx, accounts.NewUser{Email: email, Password: oauth.Secret(p.Password)})
 	must(t, err)
-	p.subject = account.Subject
+	p.subject = account.ID
 	actor := manage.Actor{Subject: p.subject}
 	client, secret, err := s.desk.CreateApplication(ctx, actor, manage.ApplicationInput{
 		Type: oauth.WebApplication, Name: "Application of " + email, Website: "https://app.example/", RedirectURIs: []string{livetest.RedirectURI},

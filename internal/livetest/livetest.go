@@ -74,7 +74,7 @@ func NewSite(ctx context.Context, binary, dir string) (*Site, error) {
 		return nil, err
 	}
 	s := &Site{Binary: binary, Dir: dir, Addr: addr, Issuer: "http://" + addr}
-	s.Env = []string{"VALETKEY_ADDR=" + addr, "VALETKEY_LOG_ACCESS=false"}
+	s.Env = []string{"VALETKEY_ADDR=" + addr, "VALETKEY_LOG_ACCESS=false", "VALETKEY_SERVER_DRAIN=0s"}
 	if out, err := s.Run(ctx, "", "init", "--issuer", s.Issuer); err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, out)
 	}
