@@ -25,6 +25,7 @@ type request struct {
 	prompt      []string // OpenID Connect Core §3.1.2.1; here for its meaning to sign-in and consent
 	maxAge      time.Duration
 	hasMaxAge   bool
+	implicit    bool // the server offers response_type=token, whose answers stand in the fragment
 
 	responseType string
 	scopes       []string
@@ -36,7 +37,7 @@ func (q *request) silent() bool { return slices.Contains(q.prompt, "none") }
 
 // destination is where the answer goes, and how.
 func (q *request) destination() destination {
-	return destination{uri: q.redirectURI, state: q.state, fragment: q.form["response_type"] == oauth.ResponseTypeToken}
+	return destination{uri: q.redirectURI, state: q.state, fragment: q.implicit && q.form["response_type"] == oauth.ResponseTypeToken}
 }
 
 // fault is a refusal that is told to the person and never redirected.
@@ -65,9 +66,9 @@ func (a *Room) identify(ctx context.Context, f form.Values, formErr error) (*req
 	}
 	q := &request{
 		form: f, client: client, redirectURI: uri, uriSent: f["redirect_uri"] != "",
-		state: f["state"], prompt: strings.Fields(f["prompt"]),
+		state: f["state"], prompt: strings.Fields(f["prompt"]), implicit: a.Implicit,
 	}
-	if repeated := (*form.Repeated)(nil); errors.As(formErr, &repeated) && repeated.Name == "state" {
+	if repeated := (*form.Repeated)(nil); errors.As(formErr, &repeated) && slices.Contains(repeated.Names, "state") {
 		q.state = "" // there is no telling which
 	}
 	return q, nil
@@ -82,8 +83,8 @@ func readable(formErr error) error {
 		return nil
 	case !errors.As(formErr, &repeated):
 		return &fault{err: formErr}
-	case repeated.Name == "client_id" || repeated.Name == "redirect_uri":
-		return &fault{err: formErr, parameter: repeated.Name}
+	case slices.Contains(repeated.Names, "client_id"), slices.Contains(repeated.Names, "redirect_uri"):
+		return &fault{err: invalid("The parameters client_id and redirect_uri must appear only once.")}
 	}
 	return nil
 }

@@ -56,12 +56,12 @@ func Parse(w http.ResponseWriter, r *http.Request) (Values, error) {
 // Query reads the query string. A violation is an [*oauth.Error] of code invalid_request.
 func Query(r *http.Request) (Values, error) { return ParseString(r.URL.RawQuery) }
 
-// Repeated is the cause of the refusal when a parameter appears twice. The
-// authorization endpoint must know which one: it does not redirect when the
+// Repeated is the cause of the refusal when parameters appear twice. The
+// authorization endpoint must know which: it does not redirect when the
 // redirect URI itself is in doubt.
-type Repeated struct{ Name string }
+type Repeated struct{ Names []string }
 
-func (r *Repeated) Error() string { return "parameter " + r.Name + " is repeated" }
+func (r *Repeated) Error() string { return "repeated parameters: " + strings.Join(r.Names, " ") }
 
 // ParseString reads application/x-www-form-urlencoded text (RFC 6749 Appendix B).
 // When the only fault is repeated parameters the values are returned along with
@@ -71,7 +71,7 @@ func ParseString(encoded string) (Values, error) {
 		return nil, invalid("The parameters are larger than 64 KiB.")
 	}
 	values, seen := Values{}, map[string]bool{}
-	var repeated error
+	var repeated Repeated
 	for pair := range strings.SplitSeq(encoded, "&") {
 		if pair == "" {
 			continue
@@ -86,12 +86,8 @@ func ParseString(encoded string) (Values, error) {
 			return nil, err
 		}
 		if seen[name] {
-			if !repeatable[name] && repeated == nil {
-				repeated = &oauth.Error{
-					Code:        oauth.InvalidRequest,
-					Description: fmt.Sprintf("The parameter %s appears more than once.", shown(name)),
-					Cause:       &Repeated{Name: name},
-				}
+			if !repeatable[name] {
+				repeated.Names = append(repeated.Names, name)
 			}
 			continue
 		}
@@ -100,7 +96,14 @@ func ParseString(encoded string) (Values, error) {
 			values[name] = value
 		}
 	}
-	return values, repeated
+	if len(repeated.Names) > 0 {
+		return values, &oauth.Error{
+			Code:        oauth.InvalidRequest,
+			Description: fmt.Sprintf("The parameter %s appears more than once.", shown(repeated.Names[0])),
+			Cause:       &repeated,
+		}
+	}
+	return values, nil
 }
 
 // Require returns the first of the named parameters that is absent as a refusal.
@@ -171,7 +174,7 @@ func shown(name string) string {
 	}
 	for i := range len(name) {
 		if c := name[i]; c != '_' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
-			return "with an unusual name"
+			return "(an unusual name)"
 		}
 	}
 	return name
