@@ -111,7 +111,7 @@ func (db *DB) commitGroup() {
 		return
 	}
 	group := []*job{first}
-	outcome := errEnded
+	outcome := errEnded // until the commit says otherwise
 	defer func() {
 		for _, j := range group {
 			if j.err == nil {
@@ -138,7 +138,8 @@ func (db *DB) commitGroup() {
 			if j != first {
 				group = append(group, j)
 			}
-			if outcome = db.callUnderSavepoint(j, tx); outcome != nil {
+			if err := db.callUnderSavepoint(j, tx); err != nil {
+				outcome = err
 				return
 			}
 			if len(group) == maxGroup {
