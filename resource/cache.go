@@ -79,7 +79,8 @@ func (c *cache) keep(key oauth.Hash, e cached) {
 	c.entries[key] = e
 }
 
-// makeRoom drops what is stale, or else any one entry.
+// makeRoom drops what is stale, or else any eighth of the entries, so that a
+// full cache is not walked over for every token.
 func (c *cache) makeRoom() {
 	now := c.now()
 	for key, e := range c.entries {
@@ -88,7 +89,7 @@ func (c *cache) makeRoom() {
 		}
 	}
 	for key := range c.entries {
-		if len(c.entries) < maxCached {
+		if len(c.entries) <= maxCached-maxCached/8 {
 			return
 		}
 		delete(c.entries, key)

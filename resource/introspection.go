@@ -47,7 +47,9 @@ type IntrospectionConfig struct {
 func Introspection(c IntrospectionConfig) (Verifier, error) {
 	u, err := url.Parse(c.URL)
 	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
+	case err == nil && u.User != nil:
+		return nil, errors.New("resource: the introspection URL holds a user; use ClientID and ClientSecret")
+	case err != nil || u.Host == "" || u.Fragment != "":
 		return nil, fmt.Errorf("resource: introspection URL %q is not an absolute URL", c.URL)
 	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
 		return nil, fmt.Errorf("resource: introspection URL %q must use https; plain http is for loopback addresses only", c.URL)

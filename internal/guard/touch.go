@@ -87,14 +87,14 @@ func (u *toucher) due(id string, now time.Time) bool {
 	return true
 }
 
-// forget drops what is no longer of use, or else everything.
+// forget drops what is no longer of use; if that is not much, everything.
 func (u *toucher) forget(now time.Time) {
 	for id, last := range u.memo {
 		if now.Sub(last) >= touchEvery {
 			delete(u.memo, id)
 		}
 	}
-	if len(u.memo) >= maxMemo {
+	if len(u.memo) > maxMemo/2 {
 		clear(u.memo)
 	}
 }
