@@ -1,15 +1,151 @@
 package valetkey
 
 import (
+	"context"
 	"net/http"
 
+	"github.com/valetkey/valetkey/grant"
+	"github.com/valetkey/valetkey/internal/api"
+	"github.com/valetkey/valetkey/internal/authorize"
+	"github.com/valetkey/valetkey/internal/clientauth"
+	"github.com/valetkey/valetkey/internal/csrf"
+	"github.com/valetkey/valetkey/internal/discovery"
+	"github.com/valetkey/valetkey/internal/introspect"
+	"github.com/valetkey/valetkey/internal/pages"
 	"github.com/valetkey/valetkey/internal/peer"
+	"github.com/valetkey/valetkey/internal/ping"
 	"github.com/valetkey/valetkey/internal/respond"
+	"github.com/valetkey/valetkey/internal/revoke"
+	"github.com/valetkey/valetkey/internal/settings"
+	"github.com/valetkey/valetkey/internal/token"
+	"github.com/valetkey/valetkey/oauth"
 )
 
 // routes is the route table.
+//
+// Machines send no cookies to the first group, and what they send is not
+// protected against other sites; browsers send cookies to the second, and there
+// every request that changes something is (browser). The well-known document
+// lies where RFC 8414 §3.1 wants it, all else below the issuer's path.
 func (s *Server) routes() (http.Handler, error) {
+	rest, err := s.restAPI()
+	if err != nil {
+		return nil, err
+	}
+	metadata, err := s.metadata()
+	if err != nil {
+		return nil, err
+	}
+	ask := s.authorization()
+	clients := clientauth.New(clientauth.Config{Store: s.cfg.Store, Live: s.live, Now: s.cfg.Now})
+
 	mux := http.NewServeMux()
-	mux.Handle(s.path("/assets/"), s.pages.Assets())
+	mux.Handle(discovery.Path(s.cfg.Issuer), metadata)
+	at := func(path string, h http.Handler) { mux.Handle(s.pages.Path(path), h) }
+
+	at("/oauth/authorize", http.HandlerFunc(ask.Authorize))
+	at("/oauth/errors", http.HandlerFunc(ask.Errors))
+	at("/oauth/token", s.tokenEndpoint(clients))
+	at("/oauth/revoke", revoke.New(revoke.Config{Store: s.cfg.Store, Mint: s.mint, Clients: clients, Now: s.cfg.Now}))
+	at("/oauth/introspect", introspect.New(introspect.Config{Clients: clients, Live: s.live, Issuer: s.cfg.Issuer}))
+	at("/oauth/ping", ping.Ping(s.guard.RequireToken))
+	if s.cfg.TestEndpoints {
+		at("/oauth/info", ping.Info(s.guard.RequireToken))
+		at("/oauth/invalid", ping.Invalid(s.guard.RequireToken))
+	}
+	if s.keys != nil {
+		at("/oauth/jwks", s.keys)
+	}
+	at("/api/v1/", s.guard.RequireAuth(rest))
+	at("/api/v1/openapi.yaml", rest)
+	at("/assets/", s.pages.Assets())
+
+	at("/oauth/consent", s.browser(http.HandlerFunc(ask.Consent)))
+	at("/account/settings/", s.browser(s.settings()))
+	at("/", http.HandlerFunc(s.notFound))
+
 	return peer.Identify(s.cfg.TrustedProxies, respond.WithLogger(remember(mux), s.cfg.Logger)), nil
+}
+
+// browser keeps other sites from acting through a signed-in browser.
+func (s *Server) browser(next http.Handler) http.Handler {
+	return s.csrf.Protect(csrf.ProtectOptions{Session: s.login.Session, Refuse: s.refuseForm}, next)
+}
+
+func (s *Server) refuseForm(w http.ResponseWriter, r *http.Request, reason error) {
+	if sentence := csrf.Sentence(reason); sentence != "" {
+		s.errorPage(w, r, http.StatusForbidden, sentence)
+		return
+	}
+	s.errorPage(w, r, respond.Status(respond.Refusal(r, respond.Unavailable(reason)).Code), "")
+}
+
+func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
+	s.errorPage(w, r, http.StatusNotFound, "")
+}
+
+func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, status int, message string) {
+	s.pages.Render(w, r, status, pages.Shell{}, pages.ErrorPage{
+		Status: status, Message: message, RequestID: peer.From(r.Context()).RequestID,
+	})
+}
+
+func (s *Server) authorization() *authorize.Room {
+	return authorize.New(authorize.Config{
+		Store: s.cfg.Store, Mint: s.mint, Live: s.live, Scopes: s.scopes, Login: s.login, Pages: s.pages,
+		Issuer: s.cfg.Issuer, Keys: s.ring.Derive("authorize"), Now: s.cfg.Now,
+		Code: s.cfg.Lifetimes.Code, AccessToken: s.cfg.Lifetimes.AccessToken, Request: s.cfg.Lifetimes.Request,
+		Implicit: s.cfg.Compat.Implicit, AlwaysConsent: s.cfg.Compat.AlwaysConsent, ErrorRedirect: s.cfg.Compat.ErrorRedirect,
+		OptionalPKCE: s.cfg.Compat.OptionalPKCE, OneTokenPerClient: s.cfg.Compat.OneTokenPerClient,
+		Development: s.cfg.Development,
+	})
+}
+
+func (s *Server) tokenEndpoint(clients *clientauth.Authenticator) http.Handler {
+	refresh := s.cfg.Lifetimes.RefreshToken
+	if s.cfg.Compat.ImmortalTokens {
+		refresh = 0
+	}
+	grants := []grant.Handler{
+		token.AuthorizationCode{Mint: s.mint},
+		token.RefreshToken{Mint: s.mint, Lifetime: refresh, Repeat: s.cfg.Lifetimes.RefreshRepeat, RotateAll: s.cfg.Compat.RotateAll},
+		token.ClientCredentials{Scopes: s.scopes, AsOwner: s.cfg.Compat.ClientCredentialsAsOwner},
+	}
+	if s.cfg.Password != nil {
+		grants = append(grants, token.Password{Verify: s.cfg.Password, Scopes: s.scopes})
+	}
+	return token.New(token.Config{
+		Store: s.cfg.Store, Mint: s.mint, Clients: clients, Live: s.live, Grants: grants, Now: s.cfg.Now,
+		AccessToken: s.cfg.Lifetimes.AccessToken, RefreshToken: refresh,
+		OneTokenPerClient: s.cfg.Compat.OneTokenPerClient, TokenUser: s.cfg.Compat.TokenUser,
+		UnknownClient404: s.cfg.Compat.UnknownClient404,
+	})
+}
+
+func (s *Server) metadata() (http.Handler, error) {
+	grants := []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials}
+	if s.cfg.Password != nil {
+		grants = append(grants, oauth.GrantPassword)
+	}
+	return discovery.New(discovery.Config{
+		Issuer: s.cfg.Issuer, Scopes: s.scopes, Grants: grants, Implicit: s.cfg.Compat.Implicit, JWKS: s.keys != nil,
+	})
+}
+
+func (s *Server) restAPI() (http.Handler, error) {
+	return api.New(api.Config{
+		Desk: s.desk, Issuer: s.cfg.Issuer, Now: s.cfg.Now,
+		Principal: func(ctx context.Context) (*oauth.Principal, bool) { p := PrincipalFrom(ctx); return p, p != nil },
+		Recent: func(r *http.Request) bool {
+			session, err := s.login.Session(r)
+			return err == nil && session != nil && session.FreshAt(s.cfg.Now(), s.cfg.Lifetimes.Reauthentication)
+		},
+	})
+}
+
+func (s *Server) settings() http.Handler {
+	return settings.New(settings.Config{
+		Desk: s.desk, Pages: s.pages, Login: s.login, Users: s.cfg.Users, Ring: s.ring,
+		Issuer: s.cfg.Issuer, Fresh: s.cfg.Lifetimes.Reauthentication, Now: s.cfg.Now,
+	})
 }

@@ -3,7 +3,6 @@ package valetkey
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/valetkey/valetkey/internal/csrf"
 	"github.com/valetkey/valetkey/internal/guard"
 	"github.com/valetkey/valetkey/internal/keyring"
+	"github.com/valetkey/valetkey/internal/keys"
 	"github.com/valetkey/valetkey/internal/liveness"
 	"github.com/valetkey/valetkey/internal/mint"
 	"github.com/valetkey/valetkey/internal/pages"
@@ -25,6 +25,7 @@ type Server struct {
 	cfg     Config
 	scopes  *oauth.Scopes
 	ring    *keyring.Ring
+	keys    *keys.Keys // nil without a keyring
 	mint    *mint.Mint
 	csrf    *csrf.Guard
 	pages   *pages.Pages
@@ -64,13 +65,29 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 func (s *Server) Desk() *manage.Desk { return s.desk }
 
 // MenuItem is the link to the settings pages, for a host's own navigation.
-func (s *Server) MenuItem() oauth.MenuItem {
-	return oauth.MenuItem{ID: "settings.applications", Label: "Applications", Path: "/account/settings/applications/", Order: 21}
+func (s *Server) MenuItem() oauth.MenuItem { return Menu()[0] }
+
+// Menu returns all links of the server's own pages, for a login that draws the
+// same navigation around pages of its own, as package accounts does.
+func Menu() []oauth.MenuItem {
+	return []oauth.MenuItem{
+		{ID: "settings.applications", Label: "Applications", Path: "/account/settings/applications/", Order: 21},
+		{ID: "settings.activity", Label: "Activity", Path: "/account/settings/activity/", Order: 40},
+		{ID: "admin.applications", Label: "Applications", Path: "/admin/applications/", Order: 20, Admin: true},
+		{ID: "admin.tokens", Label: "Tokens", Path: "/admin/tokens/", Order: 30, Admin: true},
+		{ID: "admin.activity", Label: "Activity", Path: "/admin/activity/", Order: 40, Admin: true},
+	}
 }
 
-// Start deletes what has expired, in small batches, until ctx is done. Without
-// it nothing runs in the background and expired rows stay where they are.
+// Start makes the first signing key if there is a keyring and no key, and then
+// deletes what has expired, in small batches, until ctx is done. Without it
+// nothing runs in the background and expired rows stay where they are.
 func (s *Server) Start(ctx context.Context) {
+	if s.keys != nil {
+		if err := s.keys.EnsureActive(ctx); err != nil && ctx.Err() == nil {
+			s.cfg.Logger.ErrorContext(ctx, "no signing key could be made", "error", err)
+		}
+	}
 	const batch, pause = 1000, time.Minute
 	for {
 		now := s.cfg.Now()
@@ -96,6 +113,7 @@ func (s *Server) buildSecrets() (err error) {
 		if s.ring, err = keyring.Parse(s.cfg.Keyring); err != nil {
 			return err
 		}
+		s.keys = keys.New(keys.Config{Store: s.cfg.Store, Ring: s.ring, Now: s.cfg.Now})
 	}
 	if s.mint, err = mint.New(s.cfg.TokenPrefix, s.ring.Derive("refresh token successor")); err != nil {
 		return err
@@ -139,26 +157,11 @@ func (s *Server) buildDesk() (err error) {
 }
 
 func (s *Server) buildPages() (err error) {
-	menu := append([]oauth.MenuItem{
-		s.MenuItem(),
-		{ID: "settings.activity", Label: "Activity", Path: "/account/settings/activity/", Order: 40},
-		{ID: "admin.applications", Label: "Applications", Path: "/admin/applications/", Order: 20, Admin: true},
-		{ID: "admin.tokens", Label: "Tokens", Path: "/admin/tokens/", Order: 30, Admin: true},
-		{ID: "admin.activity", Label: "Activity", Path: "/admin/activity/", Order: 40, Admin: true},
-	}, s.cfg.Menu...)
+	menu := append(Menu(), s.cfg.Menu...)
 	s.pages, err = pages.New(pages.Config{
 		Product: s.cfg.Product, Issuer: s.cfg.Issuer, Secure: strings.HasPrefix(s.cfg.Issuer, "https:"),
 		Development: s.cfg.Development, Overlay: s.cfg.Templates, Menu: menu,
 		Proof: s.csrf.Token, Now: s.cfg.Now, Logger: s.cfg.Logger,
 	})
 	return err
-}
-
-// path is where a route of the server lies: below the issuer's path.
-func (s *Server) path(route string) string {
-	u, err := url.Parse(s.cfg.Issuer)
-	if err != nil {
-		return route // checkIssuer has parsed it
-	}
-	return u.Path + route
 }

@@ -72,12 +72,8 @@ func waitSentence(t *Throttled) string {
 
 // refuseForm answers a form that seems to come from another site.
 func (a *Accounts) refuseForm(w http.ResponseWriter, r *http.Request, reason error) {
-	var proof *csrf.Error
-	switch {
-	case errors.Is(reason, csrf.ErrCrossOrigin):
-		reason = &refusal{http.StatusForbidden, "The form was sent from another site, so it was not accepted."}
-	case errors.As(reason, &proof):
-		reason = &refusal{http.StatusForbidden, "The form is too old or not from this browser. Go back, load the page again and send it once more."}
+	if sentence := csrf.Sentence(reason); sentence != "" {
+		reason = &refusal{http.StatusForbidden, sentence}
 	}
 	a.fail(w, r, reason)
 }

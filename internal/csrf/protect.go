@@ -99,3 +99,16 @@ func formToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	}
 	return form.Get(Field), nil
 }
+
+// Sentence says to a person why their form was refused; it is empty for an error
+// that is not about the form.
+func Sentence(reason error) string {
+	var proof *Error
+	switch {
+	case errors.Is(reason, ErrCrossOrigin):
+		return "The form was sent from another site, so it was not accepted."
+	case errors.As(reason, &proof):
+		return "The form is too old or not from this browser. Go back, load the page again and send it once more."
+	}
+	return ""
+}
