@@ -11,8 +11,12 @@ import (
 // LockFile makes sure that one server at a time runs on the SQLite database at
 // path. The lock is held on the file path-lock until release is called or the
 // process ends, however it ends. Command-line tools that write beside a running
-// server do not take it: SQLite keeps them apart by itself.
+// server do not take it: SQLite keeps them apart by itself. A path on a network
+// file system is refused: SQLite's locks do not hold there.
 func LockFile(path string) (release func(), err error) {
+	if kind := networkFileSystem(filepath.Dir(path)); kind != "" {
+		return nil, fmt.Errorf("the database %s lies on a network file system (%s), where SQLite loses data: move it to a local disk, or use PostgreSQL", path, kind)
+	}
 	name := path + "-lock"
 	release, err = lock(name)
 	if errors.Is(err, errLocked) {

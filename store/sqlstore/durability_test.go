@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -71,8 +72,8 @@ func writeUntilKilled(path string) {
 }
 
 // What was acknowledged is there after the process was killed at any moment,
-// and nothing is there by half.
-func TestAcknowledgedSurvivesKill(t *testing.T) {
+// nothing is there by half, and what was used up stays used up.
+func TestM57_AcknowledgedSurvivesKill(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "test.db")
 	st := openFile(t, path)
@@ -103,6 +104,9 @@ func TestAcknowledgedSurvivesKill(t *testing.T) {
 			}
 			if tok, err := st.Token(t.Context(), old); err != nil || tok.SuccessorID != id {
 				t.Fatalf("round %d: the rotation of %s to %s was acknowledged and is lost (%v)", round, old, id, err)
+			}
+			if err := st.RotateToken(t.Context(), old, "again", testTime); !errors.Is(err, store.ErrUsed) {
+				t.Fatalf("round %d: %s was rotated before the crash; again: got %v, want %v", round, old, err, store.ErrUsed)
 			}
 		}
 		var halves int
