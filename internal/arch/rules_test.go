@@ -1,0 +1,88 @@
+package arch_test
+
+// rules say which packages of this module each package may import, and which
+// modules from elsewhere. A package without a rule fails the test. Words that
+// start with $ stand for the groups below. Tests may import what they like.
+var rules = map[string]rule{
+	// The words, the contract, the seams.
+	"oauth":    {},
+	"store":    {imports: "oauth"},
+	"grant":    {imports: "oauth store"},
+	"resource": {imports: "oauth", entry: true}, // runs in other people's processes
+
+	// Stores.
+	"store/memstore":  {imports: "oauth store"},
+	"store/storetest": {imports: "oauth store", entry: true}, // its functions are tests
+	"store/sqlstore":  {imports: "oauth store internal/sqldb"},
+	"internal/sqldb":  {external: "golang.org/x/sys"},
+
+	// Helpers: each knows one thing.
+	"internal/mint":        {imports: "oauth"},
+	"internal/keyring":     {imports: "oauth", external: "golang.org/x/crypto"},
+	"internal/peer":        {},
+	"internal/form":        {imports: "oauth"},
+	"internal/strictjson":  {},
+	"internal/redirecturi": {imports: "oauth"},
+	"internal/proof":       {imports: "oauth"},
+	"internal/respond":     {imports: "oauth internal/peer"},
+	"internal/csrf":        {imports: "oauth", external: "github.com/go-jose/go-jose"},
+	"internal/pages":       {imports: "oauth", external: "golang.org/x/net golang.org/x/text"},
+	"internal/liveness":    {imports: "oauth store internal/mint"},
+	"internal/clientauth":  {imports: "oauth store internal/form internal/mint internal/peer internal/liveness"},
+	"internal/keys":        {imports: "oauth store internal/keyring internal/mint internal/peer internal/respond", external: "github.com/go-jose/go-jose"},
+	"internal/guard":       {imports: "oauth store resource internal/csrf internal/liveness internal/peer internal/respond"},
+
+	// One endpoint, one room; none knows another.
+	"internal/authorize":  {imports: "oauth store grant $helpers internal/pages internal/csrf"},
+	"internal/token":      {imports: "oauth store grant $helpers"},
+	"internal/introspect": {imports: "oauth store $helpers"},
+	"internal/revoke":     {imports: "oauth store $helpers"},
+	"internal/discovery":  {imports: "oauth $helpers"},
+	"internal/ping":       {imports: "oauth resource $helpers"},
+
+	// Rooms over the desk never see the store's rows.
+	"manage":            {imports: "oauth store internal/mint internal/redirecturi internal/peer"},
+	"internal/settings": {imports: "$desk internal/pages internal/csrf internal/form internal/keyring internal/redirecturi"},
+	"internal/admin":    {imports: "$desk internal/pages internal/csrf internal/form"},
+	"internal/api":      {imports: "$desk internal/strictjson resource"},
+
+	// The bundled door never sees the engine.
+	"accounts":             {imports: "oauth internal/pages internal/csrf internal/keyring internal/mint internal/peer internal/form", external: "golang.org/x/crypto", entry: true},
+	"accounts/sqlaccounts": {imports: "oauth accounts store/sqlstore internal/sqldb"},
+
+	// Where it comes together.
+	"":                {imports: "oauth store grant resource manage $helpers $rooms internal/pages internal/csrf internal/keyring internal/keys internal/guard", entry: true, global: true},
+	"internal/config": {imports: "oauth internal/keyring", external: "go.yaml.in/yaml github.com/knadh/koanf"},
+	"internal/cli": {imports: " oauth store store/sqlstore store/memstore resource manage accounts accounts/sqlaccounts root $helpers internal/config internal/keyring internal/keys internal/pages internal/sqldb internal/csrf internal/ping",
+		external: "github.com/spf13 github.com/wneessen/go-mail golang.org/x/term golang.org/x/sys go.yaml.in/yaml", entry: true, global: true},
+	"cmd/valetkey": {imports: "internal/cli", external: "modernc.org/sqlite github.com/jackc/pgx", entry: true, global: true},
+
+	"examples/app":      {imports: "root oauth store/memstore store/sqlstore", external: "modernc.org/sqlite", entry: true, global: true},
+	"examples/consumer": {external: "golang.org/x/oauth2", entry: true, global: true},
+	"examples/resource": {imports: "oauth resource", entry: true, global: true},
+
+	// Kits for tests; nothing above may import them.
+	"internal/arch":      {},
+	"internal/browser":   {testKit: true},
+	"internal/crashtest": {testKit: true},
+	"internal/hostile":   {testKit: true},
+	"internal/livetest":  {testKit: true},
+	"internal/oauthtest": {testKit: true},
+}
+
+// groups name lists of packages that several rules share.
+var groups = map[string]string{
+	"$helpers": "internal/form internal/respond internal/mint internal/peer internal/liveness internal/clientauth internal/proof internal/redirecturi",
+	"$rooms": "internal/authorize internal/token internal/introspect internal/revoke internal/discovery internal/ping " +
+		"internal/settings internal/admin internal/api",
+	"$desk": "oauth manage internal/respond internal/peer",
+}
+
+// rule is what a package may do.
+type rule struct {
+	imports  string // packages of this module; "root" is the root package
+	external string // modules from elsewhere, by prefix
+	entry    bool   // programs start here: what they leave out may default to the system's clock and log
+	global   bool   // may touch what belongs to the process: environment, log, default client
+	testKit  bool   // helps tests and may do what they may
+}
