@@ -14,8 +14,9 @@ type Mail struct {
 	Text    string
 }
 
-// Mailer delivers mail. Package smtpmail has one.
+// Mailer delivers mail. Send may be called from several goroutines at once.
 type Mailer interface {
+	// Send hands m over for delivery; an error means that it was not taken.
 	Send(ctx context.Context, m Mail) error
 }
 

@@ -18,6 +18,7 @@ import (
 // Dialect is the kind of database.
 type Dialect = sqldb.Dialect
 
+// The databases that are supported.
 const (
 	SQLite     = sqldb.SQLite
 	PostgreSQL = sqldb.PostgreSQL
