@@ -171,7 +171,7 @@ func TestM73_TokenCannotExceedItsScopes(t *testing.T) {
 	a := ada
 	a.Limit = &oauth.Principal{Subject: "ada", Scopes: []string{"records:read"}, Method: oauth.ByPersonalToken, TokenID: maker.ID}
 	in := manage.TokenInput{Name: "x", Scopes: []string{"records:write"}, ExpiresAt: o.now.Add(time.Hour)}
-	_, _, err = o.CreateToken(ctx, a, in)
+	_, _, err := o.CreateToken(ctx, a, in)
 	wantRefused(t, err, "lacks itself")
 	in.Scopes, in.ExpiresAt = []string{"records:read"}, time.Time{}
 	_, _, err = o.CreateToken(ctx, a, in)
