@@ -1,0 +1,13 @@
+// Command valetkey is an OAuth 2 server. Package internal/cli is what it does;
+// this file chooses the database driver.
+package main
+
+import (
+	"os"
+
+	_ "modernc.org/sqlite"
+
+	"github.com/valetkey/valetkey/internal/cli"
+)
+
+func main() { os.Exit(cli.Main()) }

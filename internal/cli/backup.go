@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/valetkey/valetkey/store/sqlstore"
+)
+
+func newBackup(env *Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Copy the database while the server goes on",
+		Long: `Writes a consistent copy of the database to a new file and checks it. The server
+may run meanwhile. The secret keys are not in it: keep a copy of their file too,
+but not in the same place.`,
+		Args: args("FILE"),
+	}
+	s := beside(env, cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		l, err := s.load()
+		if err != nil {
+			return err
+		}
+		if _, err := os.Stat(trimScheme(l.DB)); err != nil {
+			return notFoundf("there is no database %s", trimScheme(l.DB))
+		}
+		h, err := openStore(env, l)
+		if err != nil {
+			return err
+		}
+		defer h.close()
+		if err := h.store.DB().Backup(cmd.Context(), args[0]); errors.Is(err, fs.ErrExist) {
+			return refusedf("%s is there already and stays as it is", args[0])
+		} else if err != nil {
+			return unavailablef("%w", err)
+		}
+		if err := verifyBackup(cmd.Context(), args[0]); err != nil {
+			return unavailablef("the copy %s is not sound: %w", args[0], err)
+		}
+		env.printf("%s is a copy of %s.\n", args[0], trimScheme(l.DB))
+		return nil
+	}
+	return cmd
+}
+
+// verifyBackup reads the whole copy.
+func verifyBackup(ctx context.Context, path string) error {
+	file, _, _ := strings.Cut(sqlstore.SQLiteDSN(path), "?") // the settings are those of a writer
+	db, err := sql.Open("sqlite", file+"?mode=ro")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	var answer string
+	if err := db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&answer); err != nil {
+		return err
+	}
+	if answer != "ok" {
+		return fmt.Errorf("integrity check: %s", answer)
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// Env is what a command may touch of the world around it.
+type Env struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Environ        []string // NAME=value
+	Now            func() time.Time
+
+	// lines reads Stdin: commands that ask twice must share one buffer.
+	lines *bufio.Reader
+}
+
+// Main runs the command of this process and returns its exit code.
+func Main() int {
+	env := &Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Now: time.Now}
+	return Run(context.Background(), env, os.Args[1:])
+}
+
+// Run runs one command and returns its exit code.
+func Run(ctx context.Context, env *Env, args []string) int {
+	env.lines = bufio.NewReader(env.Stdin)
+	root := newRoot(env)
+	root.SetArgs(args)
+	root.SetIn(env.Stdin)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	code := exitCode(err)
+	fmt.Fprintf(env.Stderr, "%s: %s\n", cmd.CommandPath(), sentence(err))
+	if u := (*usageError)(nil); errors.As(err, &u) {
+		fmt.Fprintf(env.Stderr, "Usage: %s\nSee \"%s --help\".\n", cmd.UseLine(), cmd.CommandPath())
+	}
+	return code
+}
+
+func newRoot(env *Env) *cobra.Command {
+	root := group(&cobra.Command{
+		Use:   "valetkey",
+		Short: "An OAuth 2 server",
+		Long: `Valetkey is an OAuth 2 server: it gives a web app personal access tokens,
+third-party applications, a consent page and a list of who may do what.
+
+To try it:       valetkey dev
+To run it:       valetkey init --issuer https://id.example.org
+                 valetkey serve`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	},
+		newServe(env), newDev(env), newInit(env),
+		newUser(env), newClient(env), newToken(env), newScope(env),
+		newKey(env), newSecret(env),
+		newMigrate(env), newBackup(env), newConfig(env), newVersion(env),
+	)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.CompletionOptions.HiddenDefaultCmd = false
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			group(c)
+		}
+	}
+	return root
+}
+
+// group makes cmd a command that only holds others: alone it shows its help,
+// and a word it does not know is an error with the nearest one it does.
+func group(cmd *cobra.Command, commands ...*cobra.Command) *cobra.Command {
+	cmd.AddCommand(commands...)
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			cmd.SetOut(cmd.ErrOrStderr())
+			cmd.Help()
+			return errHelp
+		}
+		near := cmd.SuggestionsFor(args[0])
+		if len(near) == 0 {
+			return usagef("there is no command %q", args[0])
+		}
+		return usagef("there is no command %q; did you mean %q?", args[0], near[0])
+	}
+	return cmd
+}
+
+// args wants exactly the named arguments.
+func args(names ...string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, given []string) error {
+		if len(given) < len(names) {
+			return usagef("%s is missing", names[len(given)])
+		}
+		if len(given) > len(names) {
+			return usagef("%q is one word too many", given[len(names)])
+		}
+		return nil
+	}
+}
+
+// lookup returns a variable of the environment.
+func (e *Env) lookup(name string) string {
+	for _, pair := range e.Environ {
+		if value, ok := strings.CutPrefix(pair, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+func (e *Env) printf(format string, args ...any) { fmt.Fprintf(e.Stdout, format, args...) }

@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/valetkey/valetkey/internal/peer"
+	"github.com/valetkey/valetkey/internal/respond"
+)
+
+// pingTimeout bounds how long /readyz waits for the database.
+const pingTimeout = 2 * time.Second
+
+// health answers the two questions of whatever watches the server.
+type health struct {
+	draining atomic.Bool
+	ping     func(context.Context) error
+}
+
+type status struct {
+	Status string `json:"status"`
+}
+
+// healthz: the process lives. Nothing else is asked, so that a slow database
+// does not get the server killed.
+func (*health) healthz(w http.ResponseWriter, _ *http.Request) {
+	respond.JSON(w, http.StatusOK, status{"ok"})
+}
+
+// readyz: requests may be sent here.
+func (h *health) readyz(w http.ResponseWriter, r *http.Request) {
+	if h.draining.Load() {
+		respond.JSON(w, http.StatusServiceUnavailable, status{"stopping"})
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), pingTimeout)
+	defer cancel()
+	if err := h.ping(ctx); err != nil {
+		respond.JSON(w, http.StatusServiceUnavailable, status{"the database does not answer"})
+		return
+	}
+	respond.JSON(w, http.StatusOK, status{"ok"})
+}
+
+// handler is the route table of the program: the door, the server, and what
+// watches them. home answers GET /.
+func (h *house) handler(hl *health, home http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", hl.healthz)
+	mux.HandleFunc("GET /readyz", hl.readyz)
+	for _, pattern := range h.door.Patterns() {
+		mux.Handle(pattern, h.door)
+	}
+	mux.Handle("GET /{$}", home)
+	mux.Handle("/", h.server)
+
+	var handler http.Handler = accessLog{h.log, h.loaded.Log.Access, mux}
+	return peer.Identify(h.loaded.Server.TrustedProxies, handler)
+}
+
+// start sends people who come to / where they can do something.
+func (h *house) start() http.Handler {
+	return http.RedirectHandler(issuerPath(h.issuer())+"/account/settings/applications/", http.StatusFound)
+}

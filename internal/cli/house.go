@@ -1,0 +1,251 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/valetkey/valetkey"
+	"github.com/valetkey/valetkey/accounts"
+	"github.com/valetkey/valetkey/accounts/sqlaccounts"
+	"github.com/valetkey/valetkey/internal/config"
+	"github.com/valetkey/valetkey/internal/keyring"
+	"github.com/valetkey/valetkey/internal/keys"
+	"github.com/valetkey/valetkey/manage"
+	"github.com/valetkey/valetkey/oauth"
+	"github.com/valetkey/valetkey/store/sqlstore"
+)
+
+// house is everything that one configuration makes: the database, the door and
+// the server. The server and the commands beside it build it alike, so that the
+// same rules hold in both.
+type house struct {
+	env    *Env
+	loaded *config.Loaded
+	log    *slog.Logger
+	db     *sql.DB
+	store  *sqlstore.Store
+	people *sqlaccounts.Store
+	door   *accounts.Accounts
+	server *valetkey.Server
+	keys   *keys.Keys
+	ring   *keyring.Ring // nil: no keyring is configured
+}
+
+// parts is what the configuration does not say.
+type parts struct {
+	log *slog.Logger
+	dev bool
+	// migrate makes the tables, or brings them up to date.
+	migrate bool
+}
+
+// operator is who acts by the command line.
+var operator = manage.Actor{Operator: true}
+
+// openHouse opens the database and builds the rest. Close it.
+func openHouse(ctx context.Context, env *Env, l *config.Loaded, p parts) (_ *house, err error) {
+	h := &house{env: env, loaded: l, log: p.log}
+	defer func() {
+		if err != nil {
+			h.close()
+		}
+	}()
+	if err := h.openDatabase(ctx, p.migrate); err != nil {
+		return nil, err
+	}
+	if l.Keyring != "" {
+		if h.ring, err = keyring.Parse(l.Keyring); err != nil {
+			return nil, &config.Error{Where: "keyring (" + l.Origin("keyring") + ")", Err: err}
+		}
+	}
+	h.keys = keys.New(keys.Config{Store: h.store, Ring: h.ring, Now: env.Now})
+	if h.door, err = accounts.New(h.doorConfig(p.dev)); err != nil {
+		return nil, invalidf("%w", err)
+	}
+	if h.server, err = valetkey.New(h.serverConfig(p.dev)); err != nil {
+		return nil, invalidf("%w", err)
+	}
+	return h, nil
+}
+
+// openStore opens the database alone, for commands about the database.
+func openStore(env *Env, l *config.Loaded) (*house, error) {
+	path, err := l.SQLitePath()
+	if err != nil {
+		return nil, &config.Error{Where: "db (" + l.Origin("db") + ")", Err: err}
+	}
+	h := &house{env: env, loaded: l, log: slog.New(slog.DiscardHandler)}
+	if h.db, err = sql.Open("sqlite", sqlstore.SQLiteDSN(path)); err != nil {
+		return nil, unavailablef("the database %s cannot be opened: %w", path, err)
+	}
+	h.store = sqlstore.New(h.db, sqlstore.SQLite)
+	h.people = sqlaccounts.New(h.store)
+	return h, nil
+}
+
+// openDatabase opens the database. A database that is not there yet is made,
+// and one that is behind is brought up to date only if asked: a command must
+// not change the tables below a running server of an older version.
+func (h *house) openDatabase(ctx context.Context, migrate bool) error {
+	s, err := openStore(h.env, h.loaded)
+	if err != nil {
+		return err
+	}
+	h.db, h.store, h.people = s.db, s.store, s.people
+	path := trimScheme(h.loaded.DB)
+	if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		if err := private(path); err != nil {
+			return unavailablef("the database cannot be made: %w", err)
+		}
+		migrate = true
+	}
+	if !migrate {
+		return h.requireMigrated(ctx)
+	}
+	if err := h.store.Migrate(ctx); err != nil {
+		return unavailablef("the database %s cannot be brought up to date: %w", path, err)
+	}
+	if err := h.people.Migrate(ctx); err != nil {
+		return unavailablef("the database %s cannot be brought up to date: %w", path, err)
+	}
+	return nil
+}
+
+// private makes an empty file that only we may read: what is in it is hashed,
+// but e-mail addresses are not.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func (h *house) requireMigrated(ctx context.Context) error {
+	for _, pending := range []func(context.Context) ([]string, error){h.store.Pending, h.people.Pending} {
+		names, err := pending(ctx)
+		if err != nil {
+			return unavailablef("the database %s cannot be used: %w", trimScheme(h.loaded.DB), err)
+		}
+		if len(names) > 0 {
+			return unavailablef("the database %s is older than this program (%s is missing): run \"valetkey migrate up\", or start the server, which does it too", trimScheme(h.loaded.DB), strings.Join(names, ", "))
+		}
+	}
+	return nil
+}
+
+// close lets go of everything. Mails that are being sent are waited for.
+func (h *house) close() error {
+	if h.door != nil {
+		h.door.Wait()
+	}
+	if h.db == nil {
+		return nil
+	}
+	return h.db.Close()
+}
+
+// issuer is what a command beside the server goes by when it does not know the
+// issuer; it makes no links then.
+func (h *house) issuer() string { return cmp.Or(h.loaded.Issuer, "http://localhost") }
+
+func (h *house) templates() fs.FS {
+	if h.loaded.Templates == "" {
+		return nil
+	}
+	return os.DirFS(h.loaded.Templates)
+}
+
+func (h *house) doorConfig(dev bool) accounts.Config {
+	c := h.loaded.Config
+	return accounts.Config{
+		Issuer: h.issuer(), Store: h.people, Product: c.Product, Home: "/account/settings/applications/",
+		Menu: valetkey.Menu(), Templates: h.templates(), Keyring: c.Keyring, Audit: h.store,
+		Mailer: newMailer(c.Mail), OnDelete: h.store.DeleteSubject, Logger: h.log,
+		Signup: c.Signup, Development: dev,
+		Binding: accounts.Binding(c.Sessions.Binding), Idle: c.Sessions.Idle.Std(), Absolute: c.Sessions.Absolute.Std(),
+		Remember: c.Sessions.Remember.Std(), Reauthentication: c.Lifetimes.Reauthentication.Std(),
+		ImportedSalt: c.ImportedPasswordSalt, TrustedProxies: c.Server.TrustedProxies, Now: h.env.Now,
+	}
+}
+
+func (h *house) serverConfig(dev bool) valetkey.Config {
+	c := h.loaded.Config
+	out := valetkey.Config{
+		Issuer: h.issuer(), Store: h.store, Login: h.door, Users: h.door, Scopes: h.scopes(),
+		Keyring: c.Keyring, Product: c.Product, TokenPrefix: c.TokenPrefix, Templates: h.templates(),
+		Menu: h.door.Menu(), TrustedProxies: c.Server.TrustedProxies, Logger: h.log, Now: h.env.Now,
+		Lifetimes: valetkey.Lifetimes{
+			Code: c.Lifetimes.Code.Std(), AccessToken: c.Lifetimes.AccessToken.Std(), RefreshToken: c.Lifetimes.RefreshToken.Std(),
+			RefreshRepeat: c.Lifetimes.RefreshRepeat.Std(), Request: c.Lifetimes.Request.Std(),
+			Reauthentication: c.Lifetimes.Reauthentication.Std(), Audit: c.Lifetimes.Audit.Std(),
+		},
+		PersonalTokens: valetkey.PersonalTokens{
+			Default: c.PersonalTokens.Default.Std(), Max: c.PersonalTokens.Max.Std(), MaxPerUser: c.PersonalTokens.MaxPerUser,
+			AllowNoExpiry: c.PersonalTokens.AllowNoExpiry, AllowNoScopes: c.PersonalTokens.AllowNoScopes,
+		},
+		JWT: valetkey.JWT{Header: c.JWT.Header, Type: c.JWT.Type, Lifetime: c.JWT.Lifetime.Std()},
+		Compat: valetkey.Compat{
+			Implicit: c.Compat.Implicit, QueryToken: c.Compat.QueryToken, UnknownClient404: c.Compat.UnknownClient404,
+			OneTokenPerClient: c.Compat.OneTokenPerClient, TokenUser: c.Compat.TokenUser, AlwaysConsent: c.Compat.AlwaysConsent,
+			RotateAll: c.Compat.RotateAll, ErrorRedirect: c.Compat.ErrorRedirect, ClientCredentialsAsOwner: c.Compat.ClientCredentialsAsOwner,
+			OptionalPKCE: c.Compat.OptionalPKCE, ImmortalTokens: c.Compat.ImmortalTokens, BearerJWT: c.Compat.BearerJWT,
+		},
+		TestEndpoints: c.TestEndpoints, Development: dev,
+	}
+	if c.PasswordGrant {
+		out.Password = h.door.VerifyPassword
+	}
+	return out
+}
+
+// testScope is what /oauth/info and the sample resource of "valetkey dev" ask for.
+const testScope = "test:scope"
+
+func (h *house) scopes() []oauth.Scope {
+	list := h.loaded.OAuthScopes()
+	if h.loaded.TestEndpoints && !slices.ContainsFunc(list, func(s oauth.Scope) bool { return s.Name == testScope }) {
+		list = append(list, oauth.Scope{Name: testScope, Group: "Test", Description: "Call the test endpoints"})
+	}
+	return list
+}
+
+// purge deletes what has expired until ctx ends.
+func (h *house) purge(ctx context.Context) {
+	go h.server.Start(ctx)
+	const batch, pause = 1000, time.Minute
+	for ctx.Err() == nil {
+		n, err := h.door.Purge(ctx, h.env.Now(), batch)
+		if err != nil && ctx.Err() == nil {
+			h.log.ErrorContext(ctx, "expired sessions could not be deleted", "error", err)
+		}
+		wait := pause
+		if n > 0 && err == nil {
+			wait = time.Second
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// account finds an account by subject or e-mail address.
+func (h *house) account(ctx context.Context, who string) (*accounts.Account, error) {
+	a, err := h.door.FindUser(ctx, who)
+	if errors.Is(err, accounts.ErrNotFound) {
+		return nil, notFoundf("there is no user %q", who)
+	}
+	return a, err
+}
+
+func trimScheme(db string) string { return filepath.Clean(strings.TrimPrefix(db, "sqlite:")) }

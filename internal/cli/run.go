@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// What one connection may cost.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 30 * time.Second
+	writeTimeout      = time.Minute
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 32 << 10
+)
+
+// listen takes the address, or says in a sentence why not.
+func listen(addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, unavailablef("%s is taken by another program: stop that, or choose another address with --addr", addr)
+	case errors.Is(err, syscall.EACCES):
+		return nil, unavailablef("%s may be used by root only: choose a port above 1023 with --addr and put a proxy before it", addr)
+	case err != nil:
+		return nil, unavailablef("%s cannot be listened on: %w", addr, err)
+	}
+	return l, nil
+}
+
+// run serves until the process is told to stop, then stops in order: /readyz
+// says no at once, so that a proxy sends its requests elsewhere; after the drain
+// time no connection is accepted; requests in flight may finish within the grace
+// time. A second signal stops at once.
+func (h *house) run(ctx context.Context, l net.Listener, handler http.Handler, hl *health) error {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+
+	background, stop := context.WithCancel(ctx)
+	defer stop()
+	go h.purge(background)
+
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog:       slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	h.log.InfoContext(ctx, "serving", "addr", l.Addr().String(), "issuer", h.issuer())
+
+	select {
+	case err := <-failed:
+		return unavailablef("the server cannot go on: %w", err)
+	case <-ctx.Done():
+	case <-signals:
+	}
+	hl.draining.Store(true)
+	drain, grace := h.loaded.Server.Drain.Std(), h.loaded.Server.Grace.Std()
+	h.log.InfoContext(ctx, "stopping", "drain", drain.String(), "grace", grace.String())
+	finished := make(chan error, 1)
+	go func() {
+		time.Sleep(drain)
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+		defer cancel()
+		finished <- server.Shutdown(limited)
+	}()
+	select {
+	case <-signals:
+		server.Close()
+		return unavailablef("stopped at once by a second signal")
+	case err := <-finished:
+		if err != nil {
+			server.Close()
+			h.log.WarnContext(ctx, "requests in flight were cut off", "error", err)
+		}
+	}
+	h.log.InfoContext(ctx, "stopped")
+	return nil
+}

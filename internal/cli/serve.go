@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/valetkey/valetkey/internal/config"
+	"github.com/valetkey/valetkey/internal/sqldb"
+)
+
+func newServe(env *Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server",
+		Long: `Runs the server until it is told to stop (SIGTERM or Ctrl-C). "valetkey init"
+writes a configuration to begin with.
+
+Every key of the configuration is also a flag and an environment variable:
+lifetimes.access_token is --lifetimes-access-token and
+VALETKEY_LIFETIMES_ACCESS_TOKEN. "valetkey config docs" lists them all.`,
+		Example: `  valetkey serve --config /etc/valetkey/valetkey.yaml`,
+		Args:    args(),
+	}
+	s := newSettings(env, cmd, everySetting)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return serve(cmd, s) }
+	return cmd
+}
+
+func serve(cmd *cobra.Command, s *settings) error {
+	ctx, env := cmd.Context(), s.env
+	l, err := s.valid()
+	if err != nil {
+		return err
+	}
+	log := newLogger(env.Stderr, l.Log)
+	warnOpenFile(log, l.SecretFile("keyring"))
+
+	unlock, err := lockDatabase(l)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	h, err := openHouse(ctx, env, l, parts{log: log, migrate: true})
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	if err := h.keys.EnsureActive(ctx); err != nil {
+		return unavailablef("%w", err)
+	}
+	listener, err := listen(l.Addr)
+	if err != nil {
+		return err
+	}
+	// The link is a secret: it goes to the terminal, not into the log.
+	link, err := h.door.SetupLink(ctx)
+	if err != nil {
+		return err
+	}
+	if link != "" {
+		fmt.Fprintf(env.Stdout, "There is no account yet. Make the first administrator within an hour at\n\n    %s\n\n", link)
+	}
+	hl := &health{ping: h.store.Ping}
+	return h.run(ctx, listener, h.handler(hl, h.start()), hl)
+}
+
+// lockDatabase keeps a second server off the database.
+func lockDatabase(l *config.Loaded) (unlock func(), err error) {
+	path, err := l.SQLitePath()
+	if err != nil {
+		return nil, &config.Error{Where: "db (" + l.Origin("db") + ")", Err: err}
+	}
+	unlock, err = sqldb.LockFile(path)
+	if err != nil {
+		return nil, unavailablef("%w", err)
+	}
+	return unlock, nil
+}
+
+// warnOpenFile says that other people on the machine can read a file of secrets.
+func warnOpenFile(log *slog.Logger, name string) {
+	if name == "" {
+		return
+	}
+	if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o077 != 0 {
+		log.Warn("other users of this machine can read the secret keys: chmod 600 "+name, "mode", info.Mode().Perm().String())
+	}
+}
+
+// issuerPath is the path of the issuer, without a slash at the end.
+func issuerPath(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return "" // the issuer was checked before
+	}
+	return strings.TrimSuffix(u.Path, "/")
+}
