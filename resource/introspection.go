@@ -40,8 +40,9 @@ type IntrospectionConfig struct {
 }
 
 // Introspection returns a Verifier that asks the authorization server about
-// each token. It refuses tokens that are bound to a key (RFC 7800 cnf), because
-// a bearer of one proves nothing. When the server cannot be reached, or answers
+// each token. The reply must say that the token's type is Bearer: what has no
+// type may be a refresh token, and what is bound to a key (DPoP, or RFC 7800
+// cnf) is not proven by showing it. When the server cannot be reached, or answers
 // 5xx or 429, requests are refused as temporarily_unavailable; any other answer
 // that makes no sense is a fault.
 func Introspection(c IntrospectionConfig) (Verifier, error) {
@@ -189,7 +190,7 @@ func (rep *reply) judge(now time.Time) (*oauth.Principal, time.Time, error) {
 		return refuse("exp has passed")
 	case rep.goodFor != 0 && now.Before(time.Unix(rep.goodFor, 0)):
 		return refuse("nbf has not come")
-	case rep.bound || rep.tokenType != "" && !strings.EqualFold(rep.tokenType, "Bearer"):
+	case rep.bound || !strings.EqualFold(rep.tokenType, "Bearer"):
 		return refuse("not a bearer token")
 	case rep.sub == "" && rep.clientID == "":
 		return nil, none, errors.New("resource: introspection reply: an active token without sub and client_id")

@@ -69,34 +69,35 @@ func TestIntrospection(t *testing.T) {
 		name, reply string
 		want        string // subject, or the error code, or fault
 	}{
-		{"alive", `{"active":true,"sub":"ann","client_id":"app","scope":"a b","exp":` + exp + `,"token_type":"Bearer","more":{"x":[1]}}`, "ann"},
+		{"alive", `{"active":true,"token_type":"Bearer","sub":"ann","client_id":"app","scope":"a b","exp":` + exp + `,"more":{"x":[1]}}`, "ann"},
 		{"token type in another case", `{"active":true,"sub":"ann","token_type":"bearer"}`, "ann"},
-		{"no scope, no expiry", `{"active":true,"sub":"ann"}`, "ann"},
-		{"the client itself", `{"active":true,"client_id":"app"}`, ""},
+		{"no scope, no expiry", `{"active":true,"token_type":"Bearer","sub":"ann"}`, "ann"},
+		{"the client itself", `{"active":true,"token_type":"Bearer","client_id":"app"}`, ""},
 		{"not active", `{"active":false}`, "invalid_token"},
 		{"not active with claims", `{"active":false,"sub":"ann"}`, "invalid_token"},
-		{"expired all the same", `{"active":true,"sub":"ann","exp":` + past + `}`, "invalid_token"},
-		{"not yet", `{"active":true,"sub":"ann","nbf":` + exp + `}`, "invalid_token"},
-		{"bound to a key", `{"active":true,"sub":"ann","cnf":{"jkt":"x"}}`, "invalid_token"},
+		{"expired all the same", `{"active":true,"token_type":"Bearer","sub":"ann","exp":` + past + `}`, "invalid_token"},
+		{"not yet", `{"active":true,"token_type":"Bearer","sub":"ann","nbf":` + exp + `}`, "invalid_token"},
+		{"bound to a key", `{"active":true,"token_type":"Bearer","sub":"ann","cnf":{"jkt":"x"}}`, "invalid_token"},
+		{"of no type, as a refresh token", `{"active":true,"sub":"ann"}`, "invalid_token"},
 		{"DPoP", `{"active":true,"sub":"ann","token_type":"DPoP"}`, "invalid_token"},
-		{"nobody's", `{"active":true}`, fault},
-		{"active is missing", `{"sub":"ann"}`, fault},
-		{"active in another case", `{"Active":true,"sub":"ann"}`, fault},
-		{"active twice", `{"active":false,"active":true,"sub":"ann"}`, fault},
+		{"nobody's", `{"active":true,"token_type":"Bearer"}`, fault},
+		{"active is missing", `{"sub":"ann","token_type":"Bearer"}`, fault},
+		{"active in another case", `{"Active":true,"token_type":"Bearer","sub":"ann"}`, fault},
+		{"active twice", `{"active":false,"active":true,"token_type":"Bearer","sub":"ann"}`, fault},
 		{"active is a string", `{"active":"true","sub":"ann"}`, fault},
 		{"active is a number", `{"active":1,"sub":"ann"}`, fault},
-		{"sub in another case too", `{"active":true,"SUB":"admin","sub":"ann"}`, "ann"},
-		{"sub is a number", `{"active":true,"sub":1}`, fault},
-		{"scope is a list", `{"active":true,"sub":"ann","scope":["a"]}`, fault},
-		{"scope has a quote", `{"active":true,"sub":"ann","scope":"a \" b"}`, fault},
-		{"exp is a string", `{"active":true,"sub":"ann","exp":"` + exp + `"}`, fault},
-		{"two objects", `{"active":true,"sub":"ann"}{}`, fault},
+		{"sub in another case too", `{"active":true,"token_type":"Bearer","SUB":"admin","sub":"ann"}`, "ann"},
+		{"sub is a number", `{"active":true,"token_type":"Bearer","sub":1}`, fault},
+		{"scope is a list", `{"active":true,"token_type":"Bearer","sub":"ann","scope":["a"]}`, fault},
+		{"scope has a quote", `{"active":true,"token_type":"Bearer","sub":"ann","scope":"a \" b"}`, fault},
+		{"exp is a string", `{"active":true,"token_type":"Bearer","sub":"ann","exp":"` + exp + `"}`, fault},
+		{"two objects", `{"active":true,"token_type":"Bearer","sub":"ann"}{}`, fault},
 		{"a list", `[{"active":true,"sub":"ann"}]`, fault},
 		{"null", `null`, fault},
 		{"true", `true`, fault},
-		{"cut off", `{"active":true,"sub":"ann"`, fault},
+		{"cut off", `{"active":true,"token_type":"Bearer","sub":"ann"`, fault},
 		{"empty", ``, fault},
-		{"too large", `{"active":true,"sub":"ann","x":"` + strings.Repeat("x", 64<<10) + `"}`, fault},
+		{"too large", `{"active":true,"token_type":"Bearer","sub":"ann","x":"` + strings.Repeat("x", 64<<10) + `"}`, fault},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -119,7 +120,7 @@ func TestIntrospection(t *testing.T) {
 
 func TestIntrospectionPrincipal(t *testing.T) {
 	t.Parallel()
-	v := newEndpoint(t, map[string]string{"T": `{"active":true,"sub":"ann","client_id":"app","scope":"a b","jti":"7"}`}).verifier(t, nil)
+	v := newEndpoint(t, map[string]string{"T": `{"active":true,"token_type":"Bearer","sub":"ann","client_id":"app","scope":"a b","jti":"7"}`}).verifier(t, nil)
 	p, err := v(t.Context(), "T")
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +158,7 @@ func TestIntrospectionAnswers(t *testing.T) {
 				w.Header().Set("Content-Type", tt.contentType)
 				w.Header().Set("Location", tt.location)
 				w.WriteHeader(tt.status)
-				io.WriteString(w, `{"active":true,"sub":"ann"}`)
+				io.WriteString(w, `{"active":true,"token_type":"Bearer","sub":"ann"}`)
 			}))
 			t.Cleanup(srv.Close)
 			v, err := resource.Introspection(resource.IntrospectionConfig{URL: srv.URL, ClientID: "api", ClientSecret: "x"})
@@ -191,8 +192,8 @@ func TestM67_CacheRemembersNoDecision(t *testing.T) {
 		c.Now = func() time.Time { return now }
 	}
 	e := newEndpoint(t, map[string]string{
-		"T":     `{"active":true,"sub":"ann","scope":"a"}`,
-		"short": `{"active":true,"sub":"ann","scope":"a","exp":` + strconv.FormatInt(start.Unix()+10, 10) + `}`,
+		"T":     `{"active":true,"token_type":"Bearer","sub":"ann","scope":"a"}`,
+		"short": `{"active":true,"token_type":"Bearer","sub":"ann","scope":"a","exp":` + strconv.FormatInt(start.Unix()+10, 10) + `}`,
 	})
 	g := newGuard(t, resource.Config{Verify: e.verifier(t, cached)})
 	get := func(g *resource.Guard, token, scope string) int {
@@ -211,7 +212,7 @@ func TestM67_CacheRemembersNoDecision(t *testing.T) {
 	expect("a prefix of it", get(g, "TT", "a"), 401, 1)
 	expect("refusals are not kept", get(g, "TT", "a"), 401, 1)
 
-	other := newEndpoint(t, map[string]string{"T": `{"active":true,"sub":"ben","scope":"b"}`})
+	other := newEndpoint(t, map[string]string{"T": `{"active":true,"token_type":"Bearer","sub":"ben","scope":"b"}`})
 	g2 := newGuard(t, resource.Config{Verify: other.verifier(t, cached)})
 	if got := get(g2, "T", "a"); got != 403 {
 		t.Errorf("another server's token of the same text: got %d, want 403", got)
@@ -234,7 +235,7 @@ func TestM67_CacheRemembersNoDecision(t *testing.T) {
 // A handler that changes its principal must not change the next request's.
 func TestM67_CacheIsNotShared(t *testing.T) {
 	t.Parallel()
-	v := newEndpoint(t, map[string]string{"T": `{"active":true,"sub":"ann","scope":"a"}`}).verifier(t,
+	v := newEndpoint(t, map[string]string{"T": `{"active":true,"token_type":"Bearer","sub":"ann","scope":"a"}`}).verifier(t,
 		func(c *resource.IntrospectionConfig) { c.Cache = time.Minute })
 	for range 3 {
 		p, err := v(t.Context(), "T")
