@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/valetkey/valetkey/internal/peer"
 	"github.com/valetkey/valetkey/oauth"
 )
 
@@ -24,7 +25,9 @@ type sessionMemoKey struct{}
 func remember(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := context.WithValue(r.Context(), sessionMemoKey{}, new(sessionMemo))
-		next.ServeHTTP(w, r.WithContext(ctx))
+		r = r.WithContext(ctx)
+		next.ServeHTTP(w, r)
+		peer.NoteRoute(ctx, r.Pattern)
 	})
 }
 

@@ -66,6 +66,9 @@ func (a *Authenticator) Authenticate(r *http.Request, f form.Values) (*oauth.Cli
 		}
 		return nil, refuse(err)
 	}
+	if err == nil {
+		peer.NoteClient(ctx, client.ID)
+	}
 	return client, err
 }
 

@@ -131,6 +131,7 @@ func (g *Guard) verify(ctx context.Context, token oauth.Secret) (*oauth.Principa
 		return nil, err
 	}
 	g.toucher.touch(ctx, live.Token)
+	peer.NoteClient(ctx, live.Token.ClientID)
 	return principal(live.Token), nil
 }
 
