@@ -51,12 +51,14 @@ type Store interface {
 	Ping(ctx context.Context) error
 }
 
-// Page bounds a list. Rows come newest id first; After is the last id of the
-// page before (exclusive, empty for the first page); Limit is at least 1. A page
-// of clients after one that is gone is empty.
+// Page bounds a list. Rows come newest id first, or the other way round with
+// Reverse; After is the last id of the page before (exclusive, empty for the
+// first page); Limit is at least 1. A page of clients after one that is gone is
+// empty.
 type Page struct {
-	After string
-	Limit int
+	After   string
+	Limit   int
+	Reverse bool
 }
 
 // Clients keeps clients and their secrets.
@@ -70,7 +72,7 @@ type Clients interface {
 	// DeleteClient deletes the client with its cascade. ErrNotFound.
 	DeleteClient(ctx context.Context, id string) error
 	// ListClients returns the clients that match, newest CreatedAt first, then
-	// by id descending. Page.After is the last client's id.
+	// by id descending, or by name. Page.After is the last client's id.
 	ListClients(ctx context.Context, q ClientQuery, p Page) ([]*oauth.Client, error)
 
 	// CreateClientSecret inserts s. ErrNotFound if there is no such client.
@@ -90,6 +92,8 @@ type ClientQuery struct {
 	Owner    string // exact
 	Text     string // part of the name, website or id; ASCII letters match in either case
 	Internal *bool
+	// ByName orders by name, byte for byte, and then by id, instead of by age.
+	ByName bool
 }
 
 // Grants keeps what subjects allow clients.

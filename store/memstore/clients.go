@@ -94,8 +94,14 @@ func (s *Store) ListClients(ctx context.Context, q store.ClientQuery, p store.Pa
 			rows = append(rows, after)
 		}
 		slices.SortFunc(rows, func(a, b *oauth.Client) int {
+			if q.ByName {
+				return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+			}
 			return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
 		})
+		if p.Reverse {
+			slices.Reverse(rows)
+		}
 		for _, c := range cut(rows, p, func(c *oauth.Client) string { return c.ID }) {
 			out = append(out, copyClient(c))
 		}

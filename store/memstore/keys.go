@@ -97,7 +97,7 @@ func (s *Store) RecordEvent(ctx context.Context, e oauth.Event) error {
 func (s *Store) ListEvents(ctx context.Context, q store.EventQuery, p store.Page) (out []*oauth.Event, err error) {
 	err = s.do(ctx, func() error {
 		for _, e := range s.events {
-			if (p.After == "" || e.ID < p.After) &&
+			if follows(e.ID, p) &&
 				(q.Involving == "" || e.Actor == q.Involving || e.Subject == q.Involving) &&
 				(q.ClientID == "" || e.ClientID == q.ClientID) &&
 				(q.Type == "" || e.Type == q.Type) {
@@ -105,7 +105,7 @@ func (s *Store) ListEvents(ctx context.Context, q store.EventQuery, p store.Page
 				out = append(out, &row)
 			}
 		}
-		slices.SortFunc(out, func(a, b *oauth.Event) int { return cmp.Compare(b.ID, a.ID) })
+		slices.SortFunc(out, func(a, b *oauth.Event) int { return inOrder(a.ID, b.ID, p) })
 		out = out[:min(len(out), max(p.Limit, 1))]
 		return nil
 	})

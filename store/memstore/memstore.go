@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -164,6 +165,19 @@ func at(t time.Time) time.Time {
 
 // list keeps an empty slice as nil, and never shares memory with the caller.
 func list(s []string) []string { return append([]string(nil), s...) }
+
+// follows reports whether the row comes after those of the pages before.
+func follows(id string, p store.Page) bool {
+	return p.After == "" || inOrder(p.After, id, p) < 0
+}
+
+// inOrder compares ids as they follow one another on the page.
+func inOrder(a, b string, p store.Page) int {
+	if p.Reverse {
+		return cmp.Compare(a, b)
+	}
+	return cmp.Compare(b, a)
+}
 
 // cut returns the page of rows, which are sorted, that follows the id After.
 func cut[V any](rows []*V, p store.Page, id func(*V) string) []*V {

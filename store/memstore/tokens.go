@@ -1,7 +1,6 @@
 package memstore
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -135,11 +134,11 @@ func (s *Store) ListTokens(ctx context.Context, q store.TokenQuery, p store.Page
 	err = s.do(ctx, func() error {
 		var rows []*oauth.Token
 		for _, t := range s.tokens {
-			if (p.After == "" || t.ID < p.After) && s.matches(t, q) {
+			if follows(t.ID, p) && s.matches(t, q) {
 				rows = append(rows, t)
 			}
 		}
-		slices.SortFunc(rows, func(a, b *oauth.Token) int { return cmp.Compare(b.ID, a.ID) })
+		slices.SortFunc(rows, func(a, b *oauth.Token) int { return inOrder(a.ID, b.ID, p) })
 		for _, t := range rows[:min(len(rows), max(p.Limit, 1))] {
 			out = append(out, s.copyToken(t))
 		}

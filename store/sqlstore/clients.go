@@ -103,10 +103,12 @@ func (s *Store) ListClients(ctx context.Context, f store.ClientQuery, p store.Pa
 		q.where("internal = ?", *f.Internal)
 	}
 	q.contains(f.Text, "name", "website", "id")
-	if p.After != "" {
-		q.where("(created_at, id) < (SELECT c.created_at, c.id FROM oauth_clients c WHERE c.id = ?)", p.After)
+	by, way := "created_at", down.turned(p)
+	if f.ByName {
+		by, way = "name", up.turned(p)
 	}
-	return rows(ctx, s, q.page(sqlListClients, "created_at DESC, id DESC", p), q.args, intoClient)
+	q.after(p, "("+by+", id)", "(SELECT c."+by+", c.id FROM oauth_clients c WHERE c.id = ?)", way)
+	return rows(ctx, s, q.page(sqlListClients, way.order(by, "id"), p), q.args, intoClient)
 }
 
 const secretColumns = `id, client_id, hash, hint, created_at, expires_at, last_used_at`

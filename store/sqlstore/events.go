@@ -33,26 +33,25 @@ const sqlEvents = `SELECT ` + eventColumns + ` FROM oauth_events`
 // ListEvents implements [store.Events].
 func (s *Store) ListEvents(ctx context.Context, f store.EventQuery, p store.Page) ([]*oauth.Event, error) {
 	var q query
-	if p.After != "" {
-		q.where("id < ?", p.After)
-	}
+	way := down.turned(p)
+	q.after(p, "id", "?", way)
 	if f.ClientID != "" {
 		q.where("client_id = ?", f.ClientID)
 	}
 	if f.Type != "" {
 		q.where("type = ?", string(f.Type))
 	}
-	const newest = "id DESC"
+	order := way.order("id")
 	if f.Involving == "" {
-		return rows(ctx, s, q.page(sqlEvents, newest, p), q.args, intoEvent)
+		return rows(ctx, s, q.page(sqlEvents, order, p), q.args, intoEvent)
 	}
 	// Two queries that each have an index, and no row in common.
 	involving, limit := q.arg(f.Involving), q.arg(max(p.Limit, 1))
 	part := func(cond string) string {
 		return "SELECT * FROM (" + sqlEvents + " WHERE " + strings.Join(append(q.conds[:len(q.conds):len(q.conds)], cond), " AND ") +
-			" ORDER BY " + newest + " LIMIT " + limit + ") AS part"
+			" ORDER BY " + order + " LIMIT " + limit + ") AS part"
 	}
 	text := part("subject = "+involving) + " UNION ALL " +
-		part("actor = "+involving+" AND actor IS DISTINCT FROM subject") + " ORDER BY " + newest + " LIMIT " + limit
+		part("actor = "+involving+" AND actor IS DISTINCT FROM subject") + " ORDER BY " + order + " LIMIT " + limit
 	return rows(ctx, s, text, q.args, intoEvent)
 }

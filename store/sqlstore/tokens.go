@@ -147,8 +147,7 @@ func (s *Store) ListTokens(ctx context.Context, f store.TokenQuery, p store.Page
 		q.where("t.revoked_at IS NULL AND g.revoked_at IS NULL AND t.rotated_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?)", micros(f.LiveAt))
 	}
 	q.contains(f.Text, "t.name", "COALESCE(t.subject, g.subject)", "COALESCE(t.client_id, g.client_id)", "t.id")
-	if p.After != "" {
-		q.where("t.id < ?", p.After)
-	}
-	return rows(ctx, s, q.page(sqlTokens, "t.id DESC", p), q.args, intoToken)
+	way := down.turned(p)
+	q.after(p, "t.id", "?", way)
+	return rows(ctx, s, q.page(sqlTokens, way.order("t.id"), p), q.args, intoToken)
 }

@@ -194,6 +194,41 @@ func asciiLower(s string) string {
 	}, s)
 }
 
+// after keeps what follows the last row of the page before: rows whose columns
+// are beyond last, in the direction of the list. last is an expression with one
+// placeholder for the id.
+func (q *query) after(p store.Page, columns, last string, d direction) {
+	if p.After != "" {
+		q.where(columns+d.beyond()+last, p.After)
+	}
+}
+
+// direction is the way a list runs.
+type direction bool
+
+const (
+	up   direction = true
+	down direction = false
+)
+
+// turned is the direction when the page wants it the other way round.
+func (d direction) turned(p store.Page) direction { return d != direction(p.Reverse) }
+
+func (d direction) beyond() string {
+	if d == up {
+		return " > "
+	}
+	return " < "
+}
+
+// order is an ORDER BY of the columns, all in this direction.
+func (d direction) order(columns ...string) string {
+	if d == up {
+		return strings.Join(columns, ", ")
+	}
+	return strings.Join(columns, " DESC, ") + " DESC"
+}
+
 // page ends the statement with order and limit.
 func (q *query) page(head, order string, p store.Page) string {
 	if len(q.conds) > 0 {

@@ -124,6 +124,30 @@ var clientTests = map[string]func(*testing.T, *suite){
 			p.After = got[len(got)-1].ID
 		}
 		equal(t, paged, []string{"d", "c", "b", "a"})
+		for _, tc := range []struct {
+			name string
+			q    store.ClientQuery
+			rev  bool
+			want []string
+		}{
+			{"oldest first", store.ClientQuery{}, true, []string{"a", "b", "c", "d"}},
+			{"by name", store.ClientQuery{ByName: true}, false, byName},
+			{"by name, from the end", store.ClientQuery{ByName: true}, true, reversed(byName)},
+		} {
+			var all []string
+			for p := (store.Page{Limit: 1, Reverse: tc.rev}); len(all) < 10; {
+				got, err := s.ListClients(s.ctx, tc.q, p)
+				s.must(err)
+				if len(got) == 0 {
+					break
+				}
+				all = append(all, ids(got, clientID)...)
+				p.After = got[0].ID
+			}
+			if !slices.Equal(all, tc.want) {
+				t.Errorf("%s: got %q, want %q", tc.name, all, tc.want)
+			}
+		}
 	},
 	"Secrets": func(t *testing.T, s *suite) {
 		s.want(s.CreateClientSecret(s.ctx, &oauth.ClientSecret{ID: "s0", ClientID: "none"}), store.ErrNotFound)

@@ -63,6 +63,8 @@ var eventTests = map[string]func(*testing.T, *suite){
 			{"client", store.EventQuery{ClientID: "c1"}, store.Page{Limit: 10}, []int{6, 5, 4, 1}},
 			{"type", store.EventQuery{Type: oauth.EventTokenIssued}, store.Page{Limit: 10}, []int{5, 4, 1}},
 			{"all at once", store.EventQuery{Involving: "alice", ClientID: "c1", Type: oauth.EventTokenIssued}, store.Page{Limit: 10, After: "e4"}, []int{1}},
+			{"oldest first", store.EventQuery{}, store.Page{Limit: 2, Reverse: true}, []int{1, 2}},
+			{"oldest first, page", store.EventQuery{Involving: "alice"}, store.Page{Limit: 2, After: "e1", Reverse: true}, []int{2, 4}},
 			{"none", store.EventQuery{Involving: "nobody"}, store.Page{Limit: 10}, nil},
 		} {
 			got, err := s.ListEvents(s.ctx, tc.q, tc.p)

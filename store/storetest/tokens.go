@@ -203,5 +203,8 @@ var tokenTests = map[string]func(*testing.T, *suite){
 			s.personal("z"+p.After, "alice")
 		}
 		equal(t, all, want)
+		got, err := s.ListTokens(s.ctx, store.TokenQuery{Subject: "bob"}, store.Page{Limit: 2, After: "u03", Reverse: true})
+		s.must(err)
+		equal(t, ids(got, tokenID), []string{"u04", "u05"})
 	},
 }
