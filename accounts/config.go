@@ -20,8 +20,8 @@ import (
 	"github.com/valetkey/valetkey/oauth"
 )
 
-// Config says what the door is like. Issuer, Store and Now are required; the
-// zero value of every other field is safe.
+// Config says what the door is like. Issuer and Store are required; the zero
+// value of every other field is safe.
 type Config struct {
 	// Issuer is the server's own URL, the only source of links in mails. https,
 	// or http on a loopback address.
@@ -75,8 +75,7 @@ type Config struct {
 	ImportedSalt oauth.Secret
 	// TrustedProxies may tell a request's address by X-Forwarded-For.
 	TrustedProxies []netip.Prefix
-	// Now is the clock. Required: time.Now, or the clock of a test.
-	Now func() time.Time
+	Now            func() time.Time // nil: time.Now
 }
 
 // Accounts is the door. It is safe for concurrent use.
@@ -115,7 +114,7 @@ func New(cfg Config) (*Accounts, error) {
 		return nil, errors.New("accounts: Store is missing")
 	}
 	if cfg.Now == nil {
-		return nil, errors.New("accounts: Now is missing: give it time.Now")
+		cfg.Now = time.Now
 	}
 	cfg.Product = cmp.Or(cfg.Product, "Valetkey")
 	cfg.Home = cmp.Or(cfg.Home, pathProfile)

@@ -342,7 +342,6 @@ func TestConfigRefusals(t *testing.T) {
 		"not a URL":      func(c *accounts.Config) { c.Issuer = "example.org" },
 		"must be https":  func(c *accounts.Config) { c.Issuer = "http://example.org" },
 		"Store":          func(c *accounts.Config) { c.Store = nil },
-		"Now":            func(c *accounts.Config) { c.Now = nil },
 		"Binding":        func(c *accounts.Config) { c.Binding = "tight" },
 		"keyring line 1": func(c *accounts.Config) { c.Keyring = "short:c2hvcnQ=" },
 		"8 KiB a thread": func(c *accounts.Config) { c.Hash.Memory = 1 },
