@@ -13,6 +13,9 @@ var failedForm = pages.Form{
 	Errors: []pages.FieldError{{Field: "email", Message: "Enter an e-mail address like maria@example.org."}, {Message: "This did not work."}},
 }
 
+// refusedForm is wrong as a whole, for pages without a field for the address.
+var refusedForm = pages.Form{Values: failedForm.Values, Errors: failedForm.Errors[1:]}
+
 var sessionRows = []pages.SessionRow{
 	{ID: "s1", Agent: "Firefox", System: "Windows", Network: "192.0.2.0/24", SignedIn: now.Add(-time.Hour), Seen: now, Current: true, Remember: true},
 	{ID: "s2", Agent: "Other", System: "Other", SignedIn: now.Add(-48 * time.Hour), Seen: now.Add(-3 * time.Hour)},
@@ -26,7 +29,7 @@ var (
 // accountsSamples are the pages of the accounts room.
 var accountsSamples = []sample{
 	{"login", pages.Shell{Status: "You are signed out."}, pages.Login{Action: "/login/", LostPassword: true, Signup: true}},
-	{"login_again", pages.Shell{User: maria, Session: session}, pages.Login{Form: failedForm, Action: "/login/?next=%2F&reason=reauthenticate",
+	{"login_again", pages.Shell{User: maria, Session: session}, pages.Login{Form: refusedForm, Action: "/login/?next=%2F&reason=reauthenticate",
 		Application: "Uploader <1>", Reason: oauth.LoginAgain}},
 	{"login_other", pages.Shell{User: maria, Session: session}, pages.Login{Action: "/login/", Reason: oauth.LoginOther}},
 	{"logout", pages.Shell{User: maria, Session: session}, pages.Logout{}},
@@ -34,7 +37,7 @@ var accountsSamples = []sample{
 	{"confirm", settingsShell, pages.Confirm{Heading: "Sign out everywhere else", Text: "Every other browser will be signed out.", Button: "Sign out", Danger: true,
 		Action: "/account/settings/sessions/revoke", Cancel: "/account/settings/security/", Hidden: map[string]string{"others": "yes"}}},
 	{"confirm_empty", pages.Shell{}, pages.Confirm{Heading: "Confirm", Button: "Confirm", Action: "/"}},
-	{"change_password", settingsShell, pages.ChangePassword{Form: failedForm, Email: "maria@example.org", Min: 8, LostPassword: true}},
+	{"change_password", settingsShell, pages.ChangePassword{Form: refusedForm, Email: "maria@example.org", Min: 8, LostPassword: true}},
 	{"change_password_empty", settingsShell, pages.ChangePassword{}},
 	{"lost_password", pages.Shell{}, pages.LostPassword{Form: failedForm}},
 	{"lost_password_empty", pages.Shell{}, pages.LostPassword{}},
@@ -43,7 +46,7 @@ var accountsSamples = []sample{
 	{"new_password_empty", pages.Shell{}, pages.NewPassword{Heading: "Choose a new password", Action: "/reset-password/x/", Email: "maria@example.org", Button: "Save", Min: 8}},
 	{"signup", pages.Shell{}, pages.Signup{Form: failedForm}},
 	{"signup_empty", pages.Shell{}, pages.Signup{}},
-	{"profile", settingsShell, pages.Profile{Form: failedForm, Email: "maria@example.org", ConfirmEmail: true}},
+	{"profile", settingsShell, pages.Profile{Form: refusedForm, Email: "maria@example.org", ConfirmEmail: true}},
 	{"profile_empty", settingsShell, pages.Profile{Email: "maria@example.org", Verified: true}},
 	{"security", settingsShell, pages.Security{Sessions: sessionRows}},
 	{"security_empty", settingsShell, pages.Security{}},

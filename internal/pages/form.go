@@ -59,6 +59,7 @@ type Field struct {
 	InputMode    string
 	Placeholder  string
 	Required     bool
+	Conditional  bool // whether it is required depends on other fields
 	Readonly     bool
 	Autofocus    bool
 	Code         bool // what is typed is for machines: monospaced, not spell-checked
@@ -82,7 +83,7 @@ func (f Field) DescribedBy() string {
 // Field describes an input of the form by pairs of a word and a value:
 //
 //	label hint type value autocomplete inputmode placeholder min max (strings)
-//	required readonly autofocus code (booleans)   maxlength rows (integers)
+//	required conditional readonly autofocus code (booleans)   maxlength rows (integers)
 //
 // The input's id is its name. What was typed comes from the form unless value
 // is given. An unknown word is an error.
@@ -90,7 +91,7 @@ func (f Form) Field(name string, pairs ...any) (Field, error) {
 	out := Field{Name: name, Value: f.Value(name), Error: f.Error(name), Type: "text"}
 	texts := map[string]*string{"label": &out.Label, "hint": &out.Hint, "type": &out.Type, "value": &out.Value,
 		"autocomplete": &out.Autocomplete, "inputmode": &out.InputMode, "placeholder": &out.Placeholder, "min": &out.Min, "max": &out.Max}
-	flags := map[string]*bool{"required": &out.Required, "readonly": &out.Readonly, "autofocus": &out.Autofocus, "code": &out.Code}
+	flags := map[string]*bool{"required": &out.Required, "conditional": &out.Conditional, "readonly": &out.Readonly, "autofocus": &out.Autofocus, "code": &out.Code}
 	numbers := map[string]*int{"maxlength": &out.MaxLength, "rows": &out.Rows}
 	if len(pairs)%2 != 0 {
 		return out, fmt.Errorf("field %q: a word has no value", name)
