@@ -1,8 +1,6 @@
 package crashtest
 
-import (
-	"sync"
-)
+import "sync"
 
 // ledger is what the server has acknowledged, kept outside of it.
 type ledger struct {
@@ -23,24 +21,25 @@ func (l *ledger) issued(token, what string) {
 	l.alive[token] = what
 }
 
-// take hands out one living token to be revoked, and stops vouching for it
-// until the outcome is known.
-func (l *ledger) take() (token, what string, ok bool) {
+// take hands out one living token of a kind to be revoked, and stops vouching
+// for it until the outcome is known.
+func (l *ledger) take(what string) (token string, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for token, what := range l.alive {
-		delete(l.alive, token)
-		l.unknown[token] = true
-		return token, what, true
+	for token, kind := range l.alive {
+		if kind == what {
+			delete(l.alive, token)
+			l.unknown[token] = true
+			return token, true
+		}
 	}
-	return "", "", false
+	return "", false
 }
 
 // revoked: the server has said that the token is dead.
 func (l *ledger) revoked(token, what string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.alive, token)
 	delete(l.unknown, token)
 	l.dead[token] = what
 }

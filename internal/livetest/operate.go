@@ -21,7 +21,7 @@ type Person struct{ Email, Password string }
 
 // CreatePerson makes a user from the command line.
 func (s *Site) CreatePerson(ctx context.Context, p Person) error {
-	_, err := s.Run(ctx, p.Password+"\n", "user", "create", "--email", p.Email, "--password-stdin")
+	_, err := s.Run(ctx, p.Password+"\n", "user", "create", p.Email, "--password-file", "-")
 	return err
 }
 
