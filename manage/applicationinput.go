@@ -264,8 +264,11 @@ func (d *Desk) checkClientID(ctx context.Context, id string) error {
 	if id == "" {
 		return nil
 	}
-	if len(id) > 255 || strings.Trim(id, unreserved) != "" {
+	switch {
+	case len(id) > 255 || strings.Trim(id, unreserved) != "":
 		return invalid("id", "A client id is one to 255 letters, digits and the characters . _ ~ and -")
+	case id == "." || id == ".." || id == "new":
+		return invalid("id", "This client id cannot be part of an address on the settings pages.")
 	}
 	known, err := d.knownUser(ctx, id)
 	if err == nil && known {

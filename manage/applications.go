@@ -40,6 +40,7 @@ type ApplicationQuery struct {
 	Owner    string
 	Text     string // part of the name, website or id
 	Internal *bool
+	ByName   bool // in the order of the names; otherwise newest first
 }
 
 // CreateApplication registers a client for the actor. The secret is shown here
@@ -277,9 +278,9 @@ func (d *Desk) Application(ctx context.Context, a Actor, id string) (*Applicatio
 	return app, err
 }
 
-// Applications lists clients, newest first.
+// Applications lists clients, newest first unless q or p wants another order.
 func (d *Desk) Applications(ctx context.Context, a Actor, q ApplicationQuery, p Page) ([]*oauth.Client, error) {
-	sq := store.ClientQuery{Owner: q.Owner, Text: q.Text, Internal: q.Internal}
+	sq := store.ClientQuery{Owner: q.Owner, Text: q.Text, Internal: q.Internal, ByName: q.ByName}
 	switch {
 	case q.All && a.all():
 	case a.Subject == "":

@@ -297,7 +297,7 @@ func TestClientIDs(t *testing.T) {
 	}
 	o.application(operator, with("A.b_c~d-1"))
 	for id, want := range map[string]string{
-		"A.b_c~d-1": "taken", "a b": "letters", "a:b": "letters", "a/b": "letters", "ü": "letters", strings.Repeat("a", 256): "letters", "ada": "subject of a user",
+		"A.b_c~d-1": "taken", "a b": "letters", "a:b": "letters", "a/b": "letters", "..": "part of an address", "new": "part of an address", "ü": "letters", strings.Repeat("a", 256): "letters", "ada": "subject of a user",
 	} {
 		_, _, err := o.CreateApplication(t.Context(), operator, with(id))
 		wantInvalid(t, err, "id", want)

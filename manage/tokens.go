@@ -338,7 +338,7 @@ func (d *Desk) Token(ctx context.Context, a Actor, id string) (*oauth.Token, err
 	return d.token(ctx, d.store, a, id)
 }
 
-// Tokens lists tokens, newest first.
+// Tokens lists tokens, newest first unless p wants it the other way round.
 func (d *Desk) Tokens(ctx context.Context, a Actor, q TokenQuery, p Page) ([]*oauth.Token, error) {
 	sq := store.TokenQuery{Kind: q.Kind, Subject: q.Subject, ClientID: q.ClientID, Text: q.Text}
 	switch {
