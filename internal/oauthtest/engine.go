@@ -1,0 +1,262 @@
+// Package oauthtest runs the protocol endpoints on a real HTTP server for the
+// tests of the endpoints' rooms. People sign in by a made-up door, the clock is
+// the test's own, and rows are in memory unless the test says otherwise.
+//
+// Users alice, bob (an administrator) and mallory exist. Clients are made by
+// [Engine.AddClient]; the presets Web, SPA and Native are the cast that most
+// tests play with.
+package oauthtest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/valetkey/valetkey/grant"
+	"github.com/valetkey/valetkey/internal/authorize"
+	"github.com/valetkey/valetkey/internal/clientauth"
+	"github.com/valetkey/valetkey/internal/discovery"
+	"github.com/valetkey/valetkey/internal/introspect"
+	"github.com/valetkey/valetkey/internal/liveness"
+	"github.com/valetkey/valetkey/internal/mint"
+	"github.com/valetkey/valetkey/internal/pages"
+	"github.com/valetkey/valetkey/internal/peer"
+	"github.com/valetkey/valetkey/internal/respond"
+	"github.com/valetkey/valetkey/internal/revoke"
+	"github.com/valetkey/valetkey/internal/token"
+	"github.com/valetkey/valetkey/oauth"
+	"github.com/valetkey/valetkey/store"
+	"github.com/valetkey/valetkey/store/memstore"
+)
+
+// Issuer is the issuer of every engine, whatever port it listens on.
+const Issuer = "http://localhost"
+
+// Password is everybody's password.
+const Password = "correct horse battery staple"
+
+// Options changes an engine from its defaults.
+type Options struct {
+	Store store.Store // memory if nil
+	// Password turns on the password grant.
+	Password bool
+	Implicit, RotateAll, AlwaysConsent, ErrorRedirect, OptionalPKCE,
+	OneTokenPerClient, TokenUser, UnknownClient404, AsOwner, Development bool
+	// Immortal lets refresh tokens live until they are revoked.
+	Immortal bool
+}
+
+// Engine is the endpoints on loopback.
+type Engine struct {
+	T     testing.TB
+	URL   string // of the listener, without a slash
+	Store store.Store
+	Mint  *mint.Mint
+	Clock *Clock
+	Door  *Door
+	Users *Users
+	HTTP  *http.Client // follows no redirect
+}
+
+// New starts an engine that stops with the test.
+func New(t testing.TB, o Options) *Engine {
+	t.Helper()
+	if o.Store == nil {
+		o.Store = memstore.New()
+	}
+	key := [][]byte{[]byte("0123456789abcdef0123456789abcdef")}
+	m, err := mint.New("vk", key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scopes, err := oauth.NewScopes(
+		oauth.Scope{Name: "records:read", Group: "Records", Description: "Read your records"},
+		oauth.Scope{Name: "records:write", Group: "Records", Description: "Change your records"},
+		oauth.Scope{Name: "test:scope", Description: "Test scope"},
+		oauth.Scope{Name: "secret:scope", Internal: true},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &Engine{T: t, Store: o.Store, Mint: m, Clock: NewClock(), Users: newUsers()}
+	e.Door = &Door{clock: e.Clock, sessions: map[string]*oauth.Session{}}
+	p, err := pages.New(pages.Config{Issuer: Issuer, Now: e.Clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := liveness.New(liveness.Config{Store: o.Store, Users: e.Users, Mint: m, Now: e.Clock.Now})
+	clients := clientauth.New(clientauth.Config{Store: o.Store, Live: live, Now: e.Clock.Now})
+
+	lifetime := 90 * 24 * time.Hour
+	if o.Immortal {
+		lifetime = 0
+	}
+	grants := []grant.Handler{
+		token.AuthorizationCode{Mint: m},
+		token.RefreshToken{Mint: m, Lifetime: lifetime, Repeat: 10 * time.Second, RotateAll: o.RotateAll},
+		token.ClientCredentials{Scopes: scopes, AsOwner: o.AsOwner},
+	}
+	if o.Password {
+		grants = append(grants, token.Password{Verify: e.Users.verify, Scopes: scopes})
+	}
+	var names []string
+	for _, g := range grants {
+		names = append(names, g.GrantType())
+	}
+	metadata, err := discovery.New(discovery.Config{Issuer: Issuer, Scopes: scopes, Grants: names, Implicit: o.Implicit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := authorize.New(authorize.Config{
+		Store: o.Store, Mint: m, Live: live, Scopes: scopes, Login: e.Door, Pages: p, Issuer: Issuer, Keys: key, Now: e.Clock.Now,
+		Code: time.Minute, AccessToken: time.Hour, Request: 10 * time.Minute,
+		Implicit: o.Implicit, AlwaysConsent: o.AlwaysConsent, ErrorRedirect: o.ErrorRedirect, OptionalPKCE: o.OptionalPKCE,
+		OneTokenPerClient: o.OneTokenPerClient, Development: o.Development,
+	})
+	mux := http.NewServeMux()
+	mux.HandleFunc("/oauth/authorize", room.Authorize)
+	mux.HandleFunc("/oauth/consent", room.Consent)
+	mux.HandleFunc("/oauth/errors", room.Errors)
+	mux.Handle("/oauth/token", token.New(token.Config{
+		Store: o.Store, Mint: m, Clients: clients, Live: live, Grants: grants, Now: e.Clock.Now,
+		AccessToken: time.Hour, RefreshToken: lifetime,
+		OneTokenPerClient: o.OneTokenPerClient, TokenUser: o.TokenUser, UnknownClient404: o.UnknownClient404,
+	}))
+	mux.Handle("/oauth/introspect", introspect.New(introspect.Config{Clients: clients, Live: live, Issuer: Issuer}))
+	mux.Handle("/oauth/revoke", revoke.New(revoke.Config{Store: o.Store, Mint: m, Clients: clients, Now: e.Clock.Now}))
+	mux.Handle(discovery.Path(Issuer), metadata)
+
+	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
+	server := httptest.NewServer(peer.Identify(nil, respond.WithLogger(mux, logger)))
+	t.Cleanup(server.Close)
+	e.URL = server.URL
+	transport := &http.Transport{MaxIdleConnsPerHost: 128}
+	t.Cleanup(transport.CloseIdleConnections)
+	e.HTTP = &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return e
+}
+
+// Clock stands still until it is moved.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// NewClock starts at a fixed time.
+func NewClock() *Clock { return &Clock{now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)} }
+
+// Now is the time.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Move moves the clock.
+func (c *Clock) Move(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// Users is a directory.
+type Users struct {
+	mu sync.Mutex
+	by map[string]oauth.User
+}
+
+func newUsers() *Users {
+	return &Users{by: map[string]oauth.User{
+		"alice":   {Subject: "alice", Username: "alice@example.org", Name: "Alice", Email: "alice@example.org", EmailVerified: true},
+		"bob":     {Subject: "bob", Username: "bob@example.org", Name: "Bob Builder", Email: "bob@example.org", Admin: true},
+		"mallory": {Subject: "mallory", Username: "mallory@example.org", Name: "Mallory", Email: "mallory@example.org"},
+	}}
+}
+
+// User implements oauth.UserSource.
+func (u *Users) User(_ context.Context, subject string) (*oauth.User, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	user, ok := u.by[subject]
+	if !ok {
+		return nil, oauth.ErrUserNotFound
+	}
+	return &user, nil
+}
+
+// Change edits one user.
+func (u *Users) Change(subject string, change func(*oauth.User)) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	user := u.by[subject]
+	change(&user)
+	u.by[subject] = user
+}
+
+// Delete removes one user.
+func (u *Users) Delete(subject string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.by, subject)
+}
+
+func (u *Users) verify(_ context.Context, username string, password oauth.Secret) (string, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if username == "broken" {
+		return "", errors.New("the directory is down")
+	}
+	for _, user := range u.by {
+		if user.Username == username && password == Password {
+			return user.Subject, nil
+		}
+	}
+	return "", oauth.ErrUserNotFound
+}
+
+// Door is the sign-in of the tests: a cookie names a session, and Login sends
+// the browser to /login with what was asked.
+type Door struct {
+	clock    *Clock
+	mu       sync.Mutex
+	sessions map[string]*oauth.Session
+}
+
+const cookie = "test_session"
+
+// Session implements oauth.Authenticator.
+func (d *Door) Session(r *http.Request) (*oauth.Session, error) {
+	c, err := r.Cookie(cookie)
+	if err != nil {
+		return nil, nil
+	}
+	if c.Value == "broken" {
+		return nil, errors.New("the session store is down")
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s, ok := d.sessions[c.Value]; ok {
+		s := *s
+		return &s, nil
+	}
+	return nil, nil
+}
+
+// Login implements oauth.Authenticator.
+func (d *Door) Login(w http.ResponseWriter, _ *http.Request, req oauth.LoginRequest) {
+	h := w.Header()
+	h.Set("Location", "/login")
+	h.Set("X-Return-To", req.ReturnTo)
+	h.Set("X-Reason", string(req.Reason))
+	h.Set("X-Hint", req.Hint)
+	h.Set("X-Client-Name", req.ClientName)
+	w.WriteHeader(http.StatusFound)
+}
