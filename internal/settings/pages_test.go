@@ -60,6 +60,8 @@ func TestParity3_RoutesAndMethods(t *testing.T) {
 	for _, path := range []string{"nothing/", "clients/", "clients/" + client.ID + "/nothing/", "tokens/nothing/", "/account/settings/activity/nothing"} {
 		p.get(path, http.StatusNotFound)
 	}
+	page := s.as("").get("/account/settings/elsewhere/", http.StatusNotFound)
+	s.text(page, "There is no such page")
 	for _, method := range []string{"PUT", "PATCH", "DELETE", "OPTIONS", "post"} {
 		req, err := http.NewRequest(method, s.url+home+"tokens/"+token.ID+"/revoke/", nil)
 		check(t, err)

@@ -63,6 +63,7 @@ func New(cfg Config) http.Handler {
 	}
 	mux.Handle(s.prefix+pathApplications, s.handle(route{get: s.nothing}))
 	mux.Handle(s.prefix+pathActivity, s.handle(route{get: s.nothing}))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.errorPage(w, r, nil, manage.ErrNotFound) })
 	return mux
 }
 
