@@ -8,6 +8,13 @@ import (
 	"github.com/valetkey/valetkey/internal/pages"
 )
 
+// backToProfile is GET /account/settings/profile/confirm-email/: where somebody
+// arrives who had to sign in before the form was accepted.
+func (a *Accounts) backToProfile(w http.ResponseWriter, r *http.Request) error {
+	a.see(w, r, pathProfile)
+	return nil
+}
+
 // sendConfirmation is POST /account/settings/profile/confirm-email/.
 func (a *Accounts) sendConfirmation(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if a.mailer == nil || v.account.EmailVerified {

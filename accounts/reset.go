@@ -48,9 +48,18 @@ func (a *Accounts) lost(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (a *Accounts) renderReset(w http.ResponseWriter, r *http.Request, status int, l *Link, f pages.Form) {
-	a.render(w, r, status, "", pages.NewPassword{Form: f, Heading: "Choose a new password", Action: r.URL.Path, Email: l.Email,
-		Lede: "You will be signed out everywhere. Afterwards, sign in with the new password and review your applications and tokens.", Button: "Change password", Min: minPassword})
+func (a *Accounts) renderReset(w http.ResponseWriter, r *http.Request, status int, l *Link, f pages.Form) error {
+	acc, err := a.store.Account(r.Context(), l.AccountID)
+	if err != nil {
+		return err
+	}
+	page := pages.NewPassword{Form: f, Heading: "Choose a new password", Action: r.URL.Path, Email: l.Email, Button: "Change password", Min: minPassword,
+		Lede: "You will be signed out everywhere. Afterwards, sign in with the new password and review your applications and tokens."}
+	if acc.PasswordHash == "" { // invited by an administrator
+		page.Heading, page.Button, page.Lede = "Choose your password", "Save password", "Afterwards, sign in with it."
+	}
+	a.render(w, r, status, "", page)
+	return nil
 }
 
 // resetPage is GET /reset-password/{link}/. It uses nothing up: programs that
@@ -60,8 +69,7 @@ func (a *Accounts) resetPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a.renderReset(w, r, http.StatusOK, l, pages.Form{})
-	return nil
+	return a.renderReset(w, r, http.StatusOK, l, pages.Form{})
 }
 
 // reset is POST /reset-password/{link}/.
@@ -80,8 +88,7 @@ func (a *Accounts) reset(w http.ResponseWriter, r *http.Request) error {
 		if err := wrong(&f, err); err != nil {
 			return err
 		}
-		a.renderReset(w, r, http.StatusUnprocessableEntity, l, f)
-		return nil
+		return a.renderReset(w, r, http.StatusUnprocessableEntity, l, f)
 	}
 	hash, err := a.hasher.hash(r.Context(), password)
 	if err != nil {

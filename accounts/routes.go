@@ -78,7 +78,7 @@ func (a *Accounts) routes() http.Handler {
 	form(pathSetup+"{link}/{$}", a.setupPage, a.setup)
 
 	form(pathProfile+"{$}", a.signedIn(a.profilePage), a.signedIn(a.profile))
-	post(pathProfile+"confirm-email/{$}", a.signedIn(a.sendConfirmation))
+	form(pathProfile+"confirm-email/{$}", a.backToProfile, a.signedIn(a.sendConfirmation))
 	form(pathPassword+"{$}", a.signedIn(a.passwordPage), a.signedIn(a.password))
 	get(pathSecurity+"{$}", a.signedIn(a.securityPage))
 	form(pathRevoke, a.confirmed(a.revokePage), a.confirmed(a.revoke))
@@ -106,6 +106,7 @@ func (a *Accounts) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.serve.S
 // identify finds out once whose session the request has.
 func (a *Accounts) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store") // redirects hand out cookies too
 		v, err := a.lookUp(r)
 		if err != nil {
 			a.fail(w, r, err)

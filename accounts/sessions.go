@@ -42,6 +42,10 @@ func (a *Accounts) securityPage(w http.ResponseWriter, r *http.Request, v *visit
 // revokePage is GET /account/settings/sessions/revoke: it asks whether to sign
 // out one other browser (session=ID) or all of them (others=yes).
 func (a *Accounts) revokePage(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if r.URL.RawQuery == "" { // the form was sent, but the person had to sign in first
+		a.see(w, r, pathSecurity)
+		return nil
+	}
 	page := pages.Confirm{Button: "Sign out", Danger: true, Action: a.pages.Path(pathRevoke), Cancel: a.pages.Path(pathSecurity)}
 	if r.URL.Query().Get("others") != "" {
 		page.Heading, page.Text = "Sign out everywhere else?", "Every browser but this one will have to sign in again."

@@ -225,6 +225,9 @@ func TestAdministratorsManageUsers(t *testing.T) {
 		t.Fatalf("creating bob: %v", page)
 	}
 	bob := h.visitor()
+	if page := bob.open(h.link("bob@example.org")); !page.Contains("Choose your password") {
+		t.Errorf("invitation: %v", page)
+	}
 	bob.send(bob.open(h.link("bob@example.org")).Form().Set("password", "bob's own password"))
 	bob.signIn("bob@example.org", "bob's own password")
 	if page := p.send(p.open("/admin/users/new/").Form().Set("email", "Bob@example.org")); page.Status != http.StatusUnprocessableEntity || !page.Contains("already") {
