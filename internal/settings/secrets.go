@@ -18,7 +18,7 @@ func (s *Settings) clientCreated(w http.ResponseWriter, r *http.Request, v *visi
 		return err
 	}
 	c := app.Client
-	page := pages.ClientCreated{Client: c, Secret: s.shown(w, r, v, pathClient(c.ID)+"created/")}
+	page := pages.ClientCreated{Client: c, Secret: s.once.Take(w, r, v.session, s.prefix+pathClient(c.ID)+"created/")}
 	if page.Secret != "" {
 		page.Env = pages.EnvFor(s.cfg.Issuer, c, page.Secret)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/valetkey/valetkey/internal/keyring"
 	"github.com/valetkey/valetkey/internal/pages"
+	"github.com/valetkey/valetkey/internal/shown"
 	"github.com/valetkey/valetkey/manage"
 	"github.com/valetkey/valetkey/oauth"
 )
@@ -38,7 +39,7 @@ const (
 type Settings struct {
 	cfg    Config
 	prefix string // the issuer's path
-	secure bool
+	once   shown.Once
 	recent *recent
 }
 
@@ -54,8 +55,8 @@ func New(cfg Config) http.Handler {
 	}
 	cfg.Fresh = cmp.Or(cfg.Fresh, 15*time.Minute)
 	s := &Settings{
-		cfg: cfg, prefix: strings.TrimSuffix(issuer.Path, "/"), secure: issuer.Scheme == "https",
-		recent: newRecent(cfg.Now),
+		cfg: cfg, prefix: strings.TrimSuffix(issuer.Path, "/"), recent: newRecent(cfg.Now),
+		once: shown.Once{Ring: cfg.Ring, Secure: issuer.Scheme == "https", Now: cfg.Now},
 	}
 	mux := http.NewServeMux()
 	for _, r := range s.routes() {
@@ -160,6 +161,14 @@ func (s *Settings) refuse(w http.ResponseWriter, r *http.Request, v *visitor, er
 		return
 	}
 	s.errorPage(w, r, v, err)
+}
+
+// answer sends the browser where a form led, now or when it was sent first.
+func (s *Settings) answer(w http.ResponseWriter, r *http.Request, a answer) error {
+	if a.cookie != nil {
+		http.SetCookie(w, a.cookie)
+	}
+	return s.seeOther(w, r, a.location)
 }
 
 // seeOther ends a POST that did something (RFC 9110 §15.4.4).

@@ -106,7 +106,7 @@ func onceKey(v *visitor, form url.Values) string {
 // created is the answer to a form that made a secret: the page …/created/ shows it.
 func (s *Settings) created(v *visitor, base string, secret oauth.Secret) (answer, error) {
 	page := base + "created/"
-	cookie, err := s.showOnce(v, page, secret)
+	cookie, err := s.once.Cookie(v.session, s.prefix+page, secret)
 	return answer{location: page, cookie: cookie}, err
 }
 
@@ -128,7 +128,7 @@ func (s *Settings) tokenCreated(w http.ResponseWriter, r *http.Request, v *visit
 	if err != nil {
 		return err
 	}
-	page := pages.TokenCreated{Token: t, Secret: s.shown(w, r, v, pathToken(t.ID)+"created/")}
+	page := pages.TokenCreated{Token: t, Secret: s.once.Take(w, r, v.session, s.prefix+pathToken(t.ID)+"created/")}
 	if page.Secret != "" {
 		page.Curl = pages.CurlFor(s.cfg.Issuer, page.Secret)
 	}
