@@ -58,7 +58,7 @@ var rules = map[string]rule{
 		external: "github.com/spf13 github.com/wneessen/go-mail golang.org/x/term golang.org/x/sys go.yaml.in/yaml", entry: true, global: true},
 	"cmd/valetkey": {imports: "internal/cli", external: "modernc.org/sqlite github.com/jackc/pgx", entry: true, global: true},
 
-	"examples/app":      {imports: "root oauth store/memstore store/sqlstore", external: "modernc.org/sqlite", entry: true, global: true},
+	"examples/app":      {imports: "root oauth store/memstore", entry: true, global: true},
 	"examples/consumer": {external: "golang.org/x/oauth2", entry: true, global: true},
 	"examples/resource": {imports: "oauth resource", entry: true, global: true},
 
