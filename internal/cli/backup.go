@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,10 +28,7 @@ but not in the same place.`,
 		if err != nil {
 			return err
 		}
-		if _, err := os.Stat(trimScheme(l.DB)); err != nil {
-			return notFoundf("there is no database %s", trimScheme(l.DB))
-		}
-		h, err := openStore(env, l)
+		h, path, err := openExisting(env, l)
 		if err != nil {
 			return err
 		}
@@ -45,7 +41,7 @@ but not in the same place.`,
 		if err := verifyBackup(cmd.Context(), args[0]); err != nil {
 			return unavailablef("the copy %s is not sound: %w", args[0], err)
 		}
-		env.printf("%s is a copy of %s.\n", args[0], trimScheme(l.DB))
+		env.printf("%s is a copy of %s.\n", args[0], path)
 		return nil
 	}
 	return cmd

@@ -68,12 +68,17 @@ To run it:       valetkey init --issuer https://id.example.org
 		newKey(env), newSecret(env),
 		newMigrate(env), newBackup(env), newConfig(env), newVersion(env),
 	)
+	// A group is of no use alone: its help names the use with a command only.
+	const both, either = "{{if .HasAvailableSubCommands}}\n  {{.CommandPath}} [command]{{end}}",
+		"{{if and .HasAvailableSubCommands (not (index .Annotations `group`))}}\n  {{.CommandPath}} COMMAND{{end}}"
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), both, either, 1))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
 			group(c)
+			c.Short = "Print the completion script of a shell"
 		}
 	}
 	return root
@@ -83,6 +88,9 @@ To run it:       valetkey init --issuer https://id.example.org
 // and a word it does not know is an error with the nearest one it does.
 func group(cmd *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 	cmd.AddCommand(commands...)
+	cmd.Use += " COMMAND"
+	cmd.DisableFlagsInUseLine = true
+	cmd.Annotations = map[string]string{"group": "yes"}
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -230,7 +230,7 @@ func welcome(env *Env, issuer, db string, commands []string) {
   Sign in   %s or %s, password %s
   Database  %s ("valetkey dev teardown" deletes it)
 
-  Paste into another terminal:
+  Paste into another terminal, in this folder:
 
 `, issuer, devAdmin, devReader, devPassword, db)
 	for _, c := range commands {

@@ -79,9 +79,9 @@ func openHouse(ctx context.Context, env *Env, l *config.Loaded, p parts) (_ *hou
 
 // openStore opens the database alone, for commands about the database.
 func openStore(env *Env, l *config.Loaded) (*house, error) {
-	path, err := l.SQLitePath()
+	path, err := sqlitePath(l)
 	if err != nil {
-		return nil, &config.Error{Where: "db (" + l.Origin("db") + ")", Err: err}
+		return nil, err
 	}
 	h := &house{env: env, loaded: l, log: slog.New(slog.DiscardHandler)}
 	if h.db, err = sql.Open("sqlite", sqlstore.SQLiteDSN(path)); err != nil {
@@ -92,24 +92,37 @@ func openStore(env *Env, l *config.Loaded) (*house, error) {
 	return h, nil
 }
 
-// openDatabase opens the database. A database that is not there yet is made,
-// and one that is behind is brought up to date only if asked: a command must
-// not change the tables below a running server of an older version.
+// openExisting opens the database alone if it is there.
+func openExisting(env *Env, l *config.Loaded) (*house, string, error) {
+	path, err := sqlitePath(l)
+	if err != nil {
+		return nil, "", err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, "", unavailablef("there is no database %s", path)
+	}
+	h, err := openStore(env, l)
+	return h, path, err
+}
+
+// openDatabase opens the database. It is made, or brought up to date, only if
+// asked: a command must not change the tables below a running server of an
+// older version.
 func (h *house) openDatabase(ctx context.Context, migrate bool) error {
 	s, err := openStore(h.env, h.loaded)
 	if err != nil {
 		return err
 	}
 	h.db, h.store, h.people = s.db, s.store, s.people
-	path := trimScheme(h.loaded.DB)
-	if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
-		if err := private(path); err != nil {
-			return unavailablef("the database cannot be made: %w", err)
-		}
-		migrate = true
+	path, err := sqlitePath(h.loaded)
+	if err != nil {
+		return err
 	}
 	if !migrate {
-		return h.requireMigrated(ctx)
+		return h.requireMigrated(ctx, path)
+	}
+	if err := private(path); err != nil {
+		return unavailablef("the database cannot be made: %w", err)
 	}
 	if err := h.store.Migrate(ctx); err != nil {
 		return unavailablef("the database %s cannot be brought up to date: %w", path, err)
@@ -130,14 +143,14 @@ func private(path string) error {
 	return f.Close()
 }
 
-func (h *house) requireMigrated(ctx context.Context) error {
+func (h *house) requireMigrated(ctx context.Context, path string) error {
 	for _, pending := range []func(context.Context) ([]string, error){h.store.Pending, h.people.Pending} {
 		names, err := pending(ctx)
 		if err != nil {
-			return unavailablef("the database %s cannot be used: %w", trimScheme(h.loaded.DB), err)
+			return unavailablef("the database %s cannot be used: %w", path, err)
 		}
 		if len(names) > 0 {
-			return unavailablef("the database %s is older than this program (%s is missing): run \"valetkey migrate up\", or start the server, which does it too", trimScheme(h.loaded.DB), strings.Join(names, ", "))
+			return unavailablef("the database %s is older than this program (%s is missing): run \"valetkey migrate up\", or start the server, which does it too", path, strings.Join(names, ", "))
 		}
 	}
 	return nil
@@ -248,4 +261,11 @@ func (h *house) account(ctx context.Context, who string) (*accounts.Account, err
 	return a, err
 }
 
-func trimScheme(db string) string { return filepath.Clean(strings.TrimPrefix(db, "sqlite:")) }
+// sqlitePath is the file of the database.
+func sqlitePath(l *config.Loaded) (string, error) {
+	path, err := l.SQLitePath()
+	if err != nil {
+		return "", &config.Error{Where: "db (" + l.Origin("db") + ")", Err: err}
+	}
+	return filepath.Clean(path), nil
+}

@@ -85,16 +85,15 @@ func (o *initOptions) listenOn() string {
 
 // checkInitial judges the values as the server will.
 func checkInitial(set map[string]string, key string) error {
-	var environ []string
+	src := config.Sources{Flags: map[string]string{}}
 	for _, f := range config.Fields() {
-		if v, ok := set[f.Key]; ok {
-			if f.Secret {
-				v = key
-			}
-			environ = append(environ, f.Env()+"="+v)
+		if v, ok := set[f.Key]; ok && f.Secret {
+			src.Environ = append(src.Environ, f.Env()+"="+key) // its file is not written yet
+		} else if ok {
+			src.Flags[f.Flag()] = v
 		}
 	}
-	l, err := config.Load(config.Sources{Environ: environ})
+	l, err := config.Load(src)
 	if err == nil {
 		err = l.Validate()
 	}

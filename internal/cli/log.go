@@ -87,7 +87,7 @@ func (l accessLog) line(r *http.Request, note *peer.Note, rec *recorder, took ti
 		slog.String("method", r.Method),
 		slog.String("route", route),
 		slog.Int("status", status),
-		slog.Duration("duration", took),
+		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 	}
 	if client != "" {
 		attrs = append(attrs, slog.String("client_id", client))

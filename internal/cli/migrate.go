@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,10 +34,7 @@ func newMigrateStatus(env *Env) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if _, err := os.Stat(trimScheme(l.DB)); err != nil {
-			return notFoundf("there is no database %s", trimScheme(l.DB))
-		}
-		h, err := openStore(env, l)
+		h, _, err := openExisting(env, l)
 		if err != nil {
 			return err
 		}
@@ -73,14 +69,18 @@ starts; to go back, restore a backup ("valetkey backup").`,
 		if err != nil {
 			return err
 		}
+		path, err := sqlitePath(l)
+		if err != nil {
+			return err
+		}
+		if err := private(path); err != nil {
+			return unavailablef("the database cannot be made: %w", err)
+		}
 		h, err := openStore(env, l)
 		if err != nil {
 			return err
 		}
 		defer h.close()
-		if err := private(trimScheme(l.DB)); err != nil {
-			return unavailablef("the database cannot be made: %w", err)
-		}
 		var done []string
 		for _, line := range h.lines() {
 			names, err := h.store.DB().Pending(cmd.Context(), line)

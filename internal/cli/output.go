@@ -14,7 +14,7 @@ import (
 type output struct{ format string }
 
 func (o *output) flag(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&o.format, "output", "o", "table", "table or json")
+	cmd.Flags().StringVarP(&o.format, "output", "o", "table", "`FORMAT`: table or json")
 	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -83,7 +83,7 @@ func stamp(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
-	t = t.UTC()
+	t = t.UTC().Truncate(time.Microsecond) // as the database has it
 	return &t
 }
 

@@ -199,8 +199,10 @@ func newSecretDrop(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "drop ID",
 		Short: "Take an old secret key out of the file",
-		Long:  `Takes a key out of the file of secret keys. Refused while anything is encrypted with it, and for the newest key.`,
-		Args:  args("ID"),
+		Long: `Takes a key out of the file of secret keys. Refused while anything is encrypted with it, and for the newest key.
+
+Forms that were opened before the rotation are refused after this: wait an hour.`,
+		Args: args("ID"),
 	}
 	s := beside(env, cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -71,9 +71,9 @@ func serve(cmd *cobra.Command, s *settings) error {
 
 // lockDatabase keeps a second server off the database.
 func lockDatabase(l *config.Loaded) (unlock func(), err error) {
-	path, err := l.SQLitePath()
+	path, err := sqlitePath(l)
 	if err != nil {
-		return nil, &config.Error{Where: "db (" + l.Origin("db") + ")", Err: err}
+		return nil, err
 	}
 	unlock, err = sqldb.LockFile(path)
 	if err != nil {

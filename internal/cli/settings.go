@@ -70,6 +70,9 @@ func (s *settings) load() (*config.Loaded, error) {
 		if !given {
 			path = devDB
 		}
+		if _, err := os.Stat(devPath(path) + devKeys); err != nil {
+			return nil, unavailablef("there is no development database %s: start \"valetkey dev\" in this folder, or name its file by --db", path)
+		}
 		return devSettings(devPath(path), devAddr)
 	}
 	file := s.file
@@ -100,10 +103,15 @@ func (s *settings) open(cmd *cobra.Command) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.Origin("db") == "default" {
-		if _, err := os.Stat(trimScheme(l.DB)); err != nil {
+	path, err := sqlitePath(l)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(path); err != nil {
+		if l.Origin("db") == "default" {
 			return nil, invalidf("which server? Name its configuration by --config or VALETKEY_CONFIG, its database by --db sqlite:PATH, or take --dev for what \"valetkey dev\" runs on")
 		}
+		return nil, unavailablef("there is no database %s yet: start the server, or run \"valetkey migrate up\"; both make it", path)
 	}
 	return openHouse(cmd.Context(), s.env, l, parts{log: slog.New(slog.DiscardHandler), dev: s.dev})
 }

@@ -75,7 +75,7 @@ func newTokenCreate(env *Env) *cobra.Command {
 	cmd.Flags().StringArrayVarP(&o.in.Scopes, "scope", "s", nil, "a `SCOPE` it has; may be given several times")
 	cmd.Flags().BoolVarP(&o.in.Internal, "internal", "i", false, "hide it from the user's settings")
 	cmd.Flags().StringVar(&o.in.Description, "description", "", "what it is for, as `TEXT`")
-	cmd.Flags().StringVar(&o.expires, "expires", "", "lifetime such as 30d, a `DATE` such as 2027-01-31, or never (default: personal_tokens.default)")
+	cmd.Flags().StringVar(&o.expires, "expires", "", "`TIME`: a lifetime such as 30d, a date such as 2027-01-31, or never (default: personal_tokens.default)")
 	o.flag(cmd)
 	s := beside(env, cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -158,7 +158,7 @@ func newTokenList(env *Env) *cobra.Command {
 	var all bool
 	cmd.Flags().StringVarP(&user, "user", "u", "", "only those of this user (`ID|EMAIL`)")
 	cmd.Flags().StringVar(&q.ClientID, "client", "", "only those of this client (`ID`)")
-	cmd.Flags().StringVar(&which, "state", "", "only `STATE`: active, expired, revoked or all")
+	cmd.Flags().StringVar(&which, "state", "", "`STATE`: active, expired, revoked or all")
 	cmd.Flags().BoolVar(&all, "all", false, "tokens of every kind")
 	out.flag(cmd)
 	s := beside(env, cmd)
