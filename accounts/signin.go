@@ -48,11 +48,7 @@ func (a *Accounts) prove(ctx context.Context, username string, password oauth.Se
 	if err := a.spend(ctx, budgets); err != nil {
 		return nil, err
 	}
-	hash := acc.PasswordHash
-	if len(password) > maxPassword {
-		hash, password = "", password[:maxPassword] // nobody has such a password
-	}
-	right, outdated, err := a.hasher.verify(ctx, hash, password)
+	right, outdated, err := a.hasher.verify(ctx, acc.PasswordHash, password)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +58,7 @@ func (a *Accounts) prove(ctx context.Context, username string, password oauth.Se
 		}
 		return nil, errWrong
 	}
-	p := &proof{account: acc, hash: hash, budgets: budgets}
+	p := &proof{account: acc, hash: acc.PasswordHash, budgets: budgets}
 	if outdated {
 		if p.rehash, err = a.hasher.hash(ctx, password); err != nil {
 			return nil, err

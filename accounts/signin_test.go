@@ -109,7 +109,7 @@ func TestNextStaysHere(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"/me": "/me", "/a?b=//c": "/a?b=//c", "/": "/",
-		"": "", "me": "", "//evil.test": "", `/\evil.test`: "", "/\t/evil.test": "", "/\n/evil.test": "", "https://evil.test/": "",
+		"": "", "me": "", "//evil.test": "", "///evil.test": "", `/\evil.test`: "", "/\t/evil.test": "", "/\n/evil.test": "", "https://evil.test/": "",
 		"javascript:alert(1)": "", `/a\..\b`: "", " /me": "", "/%zz": "",
 	} {
 		if got := accounts.LocalPath(in); got != want {
@@ -294,6 +294,9 @@ func TestM75_DisabledAccountCannotSignIn(t *testing.T) {
 	if _, err := h.door.VerifyPassword(t.Context(), alice, password); err == nil {
 		t.Error("VerifyPassword accepts a disabled account")
 	}
+	if got, want := h.events(acc.ID), []oauth.EventType{oauth.EventSignInFailed, oauth.EventSignInFailed, oauth.EventUserCreated, oauth.EventUserDisabled}; !slices.Equal(got, want) {
+		t.Errorf("events %v, want %v", got, want)
+	}
 	if got, err := h.door.FindUser(t.Context(), alice); err != nil || !got.Disabled {
 		t.Errorf("after the attempts: %+v, %v; want it disabled", got, err)
 	}
@@ -304,7 +307,12 @@ func TestM75_DisabledAccountCannotSignIn(t *testing.T) {
 	if err := h.door.EnableUser(t.Context(), acc.ID); err != nil {
 		t.Fatal(err)
 	}
-	h.visitor().signIn(alice, password)
+	// Even a session that nobody ended is dead while its account is disabled.
+	p := h.visitor().signIn(alice, password)
+	if err := h.cfg.Store.SetDisabled(t.Context(), acc.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	p.mustBe("nobody")
 }
 
 // A form that comes from elsewhere is refused.

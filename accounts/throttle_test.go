@@ -109,6 +109,9 @@ func TestNetworkLimitCountsFailuresOnly(t *testing.T) {
 		}
 	}
 	for i := range 100 {
+		if i == 50 { // an account of one's own washes nothing clean
+			from("192.0.2.2", alice, password)
+		}
 		if got := from("192.0.2.2", strconv.Itoa(i)+"@example.org", "wrong password"); got != 422 {
 			t.Fatalf("guess %d: %d", i, got)
 		}
