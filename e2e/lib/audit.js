@@ -1,5 +1,4 @@
 // What every page must be, whoever drew it.
-import assert from 'node:assert/strict'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import axe from 'axe-core'
@@ -13,11 +12,12 @@ const smallestTarget = 24
 
 /**
  * audit looks at the page as it stands at both widths and in both colour
- * schemes: a screenshot, no horizontal scrolling, and no violation that axe
- * knows of.
+ * schemes, leaves screenshots, and returns what is wrong: sideways scrolling,
+ * violations that axe knows of, targets too small to hit, broken house rules.
  */
 export async function audit (page, name) {
-  const findings = []
+  // First, before the tools below add marks of their own to the page.
+  const findings = await structure(page, name)
   await mkdir(screenshots, { recursive: true })
   for (const width of Object.values(widths)) {
     await page.setViewportSize({ width, height: 800 })
@@ -31,10 +31,9 @@ export async function audit (page, name) {
     }
   }
   findings.push(...await smallTargets(page, name))
-  findings.push(...await structure(page, name))
   await page.setViewportSize({ width: widths.wide, height: 800 })
   await page.emulateMedia({ colorScheme: 'light' })
-  assert.deepEqual(findings, [], findings.join('\n'))
+  return findings
 }
 
 async function violations (page, where) {

@@ -61,8 +61,13 @@ for (const [kind, { type, uri }] of Object.entries(kinds)) {
   })
 }
 
+test('a click in the moment the page opens is ignored', async () => {
+  const { arrived } = await answer({ type: 'web', uri: 'https://app.example/callback', button: 'allow', hasty: true })
+  assert.equal(arrived, undefined)
+})
+
 /** answer registers an application, opens its authorization request, and presses a button. */
-async function answer ({ type, uri, javaScript = true, button, trap = false }) {
+async function answer ({ type, uri, javaScript = true, button, trap = false, hasty = false }) {
   const visitor = await visit(browser, { javaScript })
   const { page, context, problems } = visitor
   try {
@@ -85,9 +90,12 @@ async function answer ({ type, uri, javaScript = true, button, trap = false }) {
       code_challenge: challenge, code_challenge_method: 'S256'
     })
     await page.goto(`${server.url}/oauth/authorize?${request}`)
+    // For a moment after it opens, the page is deaf to a click that somebody was
+    // lured into; nobody reads it that fast.
+    if (javaScript && !hasty) await page.waitForTimeout(700)
     await page.locator('#' + button).click({ noWaitAfter: true })
     const refused = () => problems.filter(p => p.includes('Content Security Policy'))
-    for (let n = 0; n < 100 && !arrived && refused().length === 0; n++) await page.waitForTimeout(50)
+    for (let n = 0; n < (hasty ? 10 : 100) && !arrived && refused().length === 0; n++) await page.waitForTimeout(50)
     if (trap) await page.waitForTimeout(300) // it must not arrive later either
     return { arrived, refused: refused() }
   } finally {

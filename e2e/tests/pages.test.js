@@ -23,42 +23,47 @@ after(async () => {
   await shop?.remove()
 })
 
-/** as runs a test body as a person (nobody: null) and demands that nothing went wrong unseen. */
+/**
+ * as runs a test body as a person (nobody: null). The body gets the page and
+ * look(name), which audits it; at the end nothing may have been found, and
+ * nothing may have gone wrong unseen.
+ */
 async function as (person, body) {
   const visitor = await visit(browser)
+  const { page, problems } = visitor
   try {
     if (person) {
-      await visitor.page.goto(server.url + '/login/')
-      await signIn(visitor.page, person)
+      await page.goto(server.url + '/login/')
+      await signIn(page, person)
     }
-    await body(visitor.page)
-    assert.deepEqual(visitor.problems, [])
+    await body(page, async name => problems.push(...await audit(page, name)))
+    assert.equal(problems.join('\n'), '')
   } finally {
     await visitor.close()
   }
 }
 
-test('pages for strangers', () => as(null, async page => {
+test('pages for strangers', () => as(null, async (page, look) => {
   for (const [name, address] of [
     ['start-stranger', '/'], ['sign-in', '/login/'], ['lost-password', '/lost-password/'], ['not-found', '/nothing/here/'],
     ['authorization-errors', '/oauth/errors?error=invalid_request'],
     ['authorization-error-client', '/oauth/authorize?client_id=nobody&response_type=code']
   ]) {
     await page.goto(server.url + address)
-    await audit(page, name)
+    await look(name)
   }
   await page.goto(server.url + '/login/')
   await signIn(page, { email: reader.email, password: 'wrong' })
   assert.match(await page.locator('main').innerText(), /There is a problem/)
-  await audit(page, 'sign-in-refused')
+  await look('sign-in-refused')
 }))
 
-test('empty settings', () => as(reader, async page => {
+test('empty settings', () => as(reader, async (page, look) => {
   await page.goto(server.url + applications)
-  await audit(page, 'applications-empty')
+  await look('applications-empty')
 }))
 
-test('forms that are not right yet', () => as(reader, async page => {
+test('forms that are not right yet', () => as(reader, async (page, look) => {
   for (const kind of ['application', 'token']) {
     await page.goto(server.url + applications)
     await page.getByRole('link', { name: `New ${kind}` }).click()
@@ -70,30 +75,30 @@ test('forms that are not right yet', () => as(reader, async page => {
     ])
     assert.equal(answer.status(), 422)
     assert.match(await page.locator('main').innerText(), /There is a problem/)
-    await audit(page, `new-${kind}-refused`)
+    await look(`new-${kind}-refused`)
   }
 }))
 
-test('secrets are shown once', () => as(reader, async page => {
+test('secrets are shown once', () => as(reader, async (page, look) => {
   await newToken(page, server.url, 'script', 'test:scope')
   const address = page.url()
-  await audit(page, 'token-shown')
+  await look('token-shown')
   await page.goto(address)
   assert.doesNotMatch(await page.content(), /vk_pat_[0-9A-Za-z]{58}/)
   await newApplication(page, server.url, { name: 'Uploader', website: 'https://app.example/', redirect: 'https://app.example/callback' })
-  await audit(page, 'application-secret-shown')
+  await look('application-secret-shown')
   await page.goto(page.url())
   assert.doesNotMatch(await page.content(), /vk_cs_[0-9A-Za-z]{58}/)
 }))
 
-test('consent, on this computer and on the web', () => as(reader, async page => {
+test('consent, on this computer and on the web', () => as(reader, async (page, look) => {
   for (const [kind, uri] of [['local', redirect], ['web', 'https://app.example/callback']]) {
     const app = await newApplication(page, server.url, { name: `App ${kind}`, website: 'https://app.example/', redirect: uri })
     await page.goto(`${server.url}/oauth/authorize?` + new URLSearchParams({
       response_type: 'code', client_id: app.id, redirect_uri: uri, scope: 'test:scope user:email', state: 'x'
     }))
     await page.locator('#allow').waitFor()
-    await audit(page, `consent-${kind}`)
+    await look(`consent-${kind}`)
     assert.equal(await page.evaluate(() => document.activeElement === document.querySelector('#allow')), false, 'the focus must not lie on Authorize')
     if (kind === 'web') await page.locator('#allow').click({ noWaitAfter: true })
     await page.waitForTimeout(200)
@@ -101,7 +106,7 @@ test('consent, on this computer and on the web', () => as(reader, async page => 
 }))
 
 for (const [who, person] of Object.entries({ reader, admin })) {
-  test(`every page that a link leads to, for ${who}`, () => as(person, async page => {
+  test(`every page that a link leads to, for ${who}`, () => as(person, async (page, look) => {
     const seen = new Map()
     const waiting = [server.url + applications, server.url + '/']
     while (waiting.length > 0) {
@@ -112,7 +117,7 @@ for (const [who, person] of Object.entries({ reader, admin })) {
       seen.set(name, address)
       if (!answer.headers()['content-type']?.startsWith('text/html')) continue
       assert.equal(answer.status(), 200, `${address} is linked to`)
-      await audit(page, `${who}-${name}`)
+      await look(`${who}-${name}`)
       waiting.push(...await page.$$eval('a[href]', list => list.map(a => a.href)).then(list => list.filter(ours)))
     }
     assert.ok(seen.size >= 8, `only ${seen.size} pages were found: ${[...seen.keys()]}`)
