@@ -248,6 +248,9 @@ func TestParity29_QueryToken(t *testing.T) {
 	if got := serve(on, "GET", "/?access_token=ann").Header().Get("Cache-Control"); got != "private" {
 		t.Errorf("got Cache-Control %q, want private (RFC 6750 §2.3)", got)
 	}
+	if got := serve(on, "GET", "/", "Authorization", "Bearer ann").Header().Get("Cache-Control"); got != "" {
+		t.Errorf("by header: got Cache-Control %q, want what the handler says", got)
+	}
 }
 
 // TestParity29_BodyIsNotRead: a token in the form is not looked for, and the

@@ -1,14 +1,17 @@
 package guard_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/valetkey/valetkey/internal/guard"
 	"github.com/valetkey/valetkey/internal/mint"
 	"github.com/valetkey/valetkey/oauth"
+	"github.com/valetkey/valetkey/store"
 )
 
 const authorization = "Authorization"
@@ -200,6 +203,39 @@ func TestLastUse(t *testing.T) {
 	expect("within the minute", start)
 	w.pass(time.Second)
 	expect("after the minute", start.Add(time.Minute))
+}
+
+// counting counts what is written about uses.
+type counting struct {
+	store.Store
+	touches atomic.Int32
+}
+
+func (c *counting) TouchToken(ctx context.Context, id string, now time.Time, network string) error {
+	c.touches.Add(1)
+	return c.Store.TouchToken(ctx, id, now, network)
+}
+
+func (c *counting) TouchGrant(ctx context.Context, id string, now time.Time) error {
+	c.touches.Add(1)
+	return c.Store.TouchGrant(ctx, id, now)
+}
+
+// The store is not even asked within the minute.
+func TestLastUseIsRemembered(t *testing.T) {
+	t.Parallel()
+	c := &counting{}
+	w := newWorld(t, func(cfg *guard.Config) { c.Store = cfg.Store; cfg.Store = c })
+	tokens := []string{w.personal(), w.access(), w.access()} // two of one grant
+	for range 5 {
+		for _, token := range tokens {
+			w.do("GET", "/any", authorization, "Bearer "+token)
+			w.guard.Wait()
+		}
+	}
+	if got := c.touches.Load(); got != 2 {
+		t.Errorf("got %d writes, want one for the personal token and one for the grant", got)
+	}
 }
 
 // A refused request is no use of the token.
