@@ -40,7 +40,7 @@ func (a *Accounts) Menu() []oauth.MenuItem {
 	return []oauth.MenuItem{
 		{ID: menuProfile, Label: "Profile", Path: pathProfile, Order: 10},
 		{ID: menuSecurity, Label: "Password and sessions", Path: pathSecurity, Order: 20},
-		{ID: menuUsers, Label: "Users", Path: pathUsers, Order: 30, Admin: true},
+		{ID: menuUsers, Label: "Users", Path: pathUsers, Order: 10, Admin: true},
 	}
 }
 

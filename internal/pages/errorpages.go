@@ -51,7 +51,7 @@ func (e ErrorPage) Sentence() string { return cmp.Or(e.Message, e.texts()[1]) }
 type AuthorizationError struct {
 	// Client is the application's name; empty when it is not known.
 	Client string
-	// User is the sentence for the person; empty: "You did nothing wrong. …"
+	// User is what to say to the person; empty: "… You did nothing wrong. …"
 	User string
 	// Code is the OAuth error code: "invalid_request".
 	Code string
