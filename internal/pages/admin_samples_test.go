@@ -14,11 +14,13 @@ var (
 	hostileFilter     = pages.Form{Values: url.Values{"q": {`"><script>alert(1)</script>`}, "internal": {"yes"}, "kind": {"personal"}, "state": {"all"}, "type": {"token.issued"}}}
 	firstParty        = &oauth.Client{ID: "portal", Type: oauth.BrowserApplication, Name: "Portal", AuthMethod: oauth.AuthNone, FirstParty: true, Internal: true,
 		Disabled: true, DefaultScopes: []string{"user:email"}, Scopes: []string{"user:email"}, CreatedAt: now, UpdatedAt: now}
-	accessToken  = &oauth.Token{ID: "8Access", Kind: oauth.AccessToken, Subject: "u1", ClientID: app.ID, Scopes: []string{"gone:scope"}, IssuedAt: now, ExpiresAt: now.Add(3600e9)}
-	revokedToken = &oauth.Token{ID: "9Revoked", Kind: oauth.PersonalToken, Name: "<b>old</b>", Internal: true, Subject: "u1", IssuedAt: now, RevokedAt: now}
-	rotatedToken = &oauth.Token{ID: "9Rotated", Kind: oauth.RefreshToken, Subject: "u1", ClientID: app.ID, IssuedAt: now, RotatedAt: now}
-	adminOptions = pages.ClientOptions{Types: pages.ClientTypes(true), GrantTypes: []string{"authorization_code", "implicit"}, Groups: groups}
-	adminForm    = pages.Form{Values: url.Values{"type": {"web"}, "name": {"<b>x</b>"}, "internal": {"yes"}, "first_party": {"yes"}, "owner": {"u1"}},
+	accessToken    = &oauth.Token{ID: "8Access", Kind: oauth.AccessToken, Subject: "u1", ClientID: app.ID, Scopes: []string{"gone:scope"}, IssuedAt: now, ExpiresAt: now.Add(3600e9)}
+	revokedToken   = &oauth.Token{ID: "9Revoked", Kind: oauth.PersonalToken, Name: "<b>old</b>", Internal: true, Subject: "u1", IssuedAt: now, RevokedAt: now}
+	rotatedToken   = &oauth.Token{ID: "9Rotated", Kind: oauth.RefreshToken, Subject: "u1", ClientID: app.ID, IssuedAt: now, RotatedAt: now}
+	adminOptions   = pages.ClientOptions{Types: pages.ClientTypes(true), GrantTypes: []string{"authorization_code", "implicit"}, Groups: groups}
+	adminTokenForm = pages.Form{Values: url.Values{"name": {"<b>x</b>"}, "scopes": {"user:email"}}, Errors: []pages.FieldError{
+		{Field: "name", Message: "The name must be less than 40 characters long."}, {Field: "scopes", Message: "Choose at least one permission."}}}
+	adminForm = pages.Form{Values: url.Values{"type": {"web"}, "name": {"<b>x</b>"}, "internal": {"yes"}, "first_party": {"yes"}, "owner": {"u1"}},
 		Errors: []pages.FieldError{{Field: "owner", Message: "There is no such user."}, {Field: "redirect_uris", Message: "Give at least one redirect URI."}}}
 )
 
@@ -54,7 +56,7 @@ var adminSamples = []sample{
 	{"admin_token_access", adminTokens, pages.AdminToken{Token: accessToken, Client: app}},
 	{"admin_token_revoked", adminTokens, pages.AdminToken{Token: revokedToken}},
 	{"admin_token_empty", adminTokens, pages.AdminToken{Token: rotatedToken}},
-	{"admin_token_form", adminTokens, pages.AdminTokenForm{Form: adminForm, Token: nightly, Groups: groups}},
+	{"admin_token_form", adminTokens, pages.AdminTokenForm{Form: adminTokenForm, Token: nightly, Groups: groups}},
 	{"admin_token_form_empty", adminTokens, pages.AdminTokenForm{Token: revokedToken}},
 	{"admin_activity", adminActivity, pages.AdminActivity{AdminList: adminList("when"), Events: []*oauth.Event{
 		{ID: "e1", At: now, Type: oauth.EventTokenIssued, Actor: "u1", Subject: "u1", ClientID: "c", TokenID: "t", Network: "192.0.2.0/24", RequestID: "R", Detail: "made <b>x</b>"},
