@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/valetkey/valetkey/grant"
+	"github.com/valetkey/valetkey/internal/admin"
 	"github.com/valetkey/valetkey/internal/api"
 	"github.com/valetkey/valetkey/internal/authorize"
 	"github.com/valetkey/valetkey/internal/clientauth"
@@ -37,7 +38,7 @@ func (s *Server) routes() (http.Handler, error) {
 		return nil, err
 	}
 	ask := s.authorization()
-	clients := clientauth.New(clientauth.Config{Store: s.cfg.Store, Live: s.live, Now: s.cfg.Now})
+	clients := clientauth.New(clientauth.Config{Store: s.cfg.Store, Live: s.live, Now: s.cfg.Now, Logger: s.cfg.Logger})
 
 	mux := http.NewServeMux()
 	mux.Handle(discovery.Path(s.cfg.Issuer), metadata)
@@ -62,6 +63,10 @@ func (s *Server) routes() (http.Handler, error) {
 
 	at("/oauth/consent", s.browser(http.HandlerFunc(ask.Consent)))
 	at("/account/settings/", s.browser(s.settings()))
+	administration := s.browser(s.administration())
+	at("/admin/applications/", administration)
+	at("/admin/tokens/", administration)
+	at("/admin/activity/", administration)
 	at("/", http.HandlerFunc(s.notFound))
 
 	return peer.Identify(s.cfg.TrustedProxies, respond.WithLogger(remember(mux), s.cfg.Logger)), nil
@@ -145,6 +150,13 @@ func (s *Server) restAPI() (http.Handler, error) {
 
 func (s *Server) settings() http.Handler {
 	return settings.New(settings.Config{
+		Desk: s.desk, Pages: s.pages, Login: s.login, Users: s.cfg.Users, Ring: s.ring,
+		Issuer: s.cfg.Issuer, Fresh: s.cfg.Lifetimes.Reauthentication, Now: s.cfg.Now,
+	})
+}
+
+func (s *Server) administration() http.Handler {
+	return admin.New(admin.Config{
 		Desk: s.desk, Pages: s.pages, Login: s.login, Users: s.cfg.Users, Ring: s.ring,
 		Issuer: s.cfg.Issuer, Fresh: s.cfg.Lifetimes.Reauthentication, Now: s.cfg.Now,
 	})

@@ -29,9 +29,10 @@ var rules = map[string]rule{
 	"internal/csrf":        {imports: "oauth", external: "github.com/go-jose/go-jose"},
 	"internal/pages":       {imports: "oauth", external: "golang.org/x/net golang.org/x/text"},
 	"internal/liveness":    {imports: "oauth store internal/mint"},
-	"internal/clientauth":  {imports: "oauth store internal/form internal/mint internal/peer internal/liveness"},
+	"internal/lastuse":     {imports: "store"},
+	"internal/clientauth":  {imports: "oauth store internal/form internal/lastuse internal/mint internal/peer internal/liveness"},
 	"internal/keys":        {imports: "oauth store internal/keyring internal/mint internal/peer internal/respond", external: "github.com/go-jose/go-jose"},
-	"internal/guard":       {imports: "oauth store resource internal/csrf internal/liveness internal/peer internal/respond"},
+	"internal/guard":       {imports: "oauth store resource internal/csrf internal/lastuse internal/liveness internal/peer internal/respond"},
 
 	// One endpoint, one room; none knows another.
 	"internal/authorize":  {imports: "oauth store grant $helpers internal/pages internal/csrf"},
@@ -69,6 +70,7 @@ var rules = map[string]rule{
 	"internal/hostile":   {testKit: true},
 	"internal/livetest":  {testKit: true},
 	"internal/oauthtest": {testKit: true},
+	"internal/parity":    {testKit: true},
 }
 
 // groups name lists of packages that several rules share.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/valetkey/valetkey/internal/form"
+	"github.com/valetkey/valetkey/internal/lastuse"
 	"github.com/valetkey/valetkey/internal/liveness"
 	"github.com/valetkey/valetkey/internal/mint"
 	"github.com/valetkey/valetkey/internal/peer"
@@ -19,23 +21,29 @@ import (
 // or one that does not exist. It is for compatibility switches, not for strangers.
 var ErrUnknownClient = errors.New("clientauth: no such client")
 
-// Config says what to ask. All fields are required.
+// Config says what to ask. Store, Live and Now are required.
 type Config struct {
-	Store store.Store
-	Live  *liveness.Checker
-	Now   func() time.Time
+	Store  store.Store
+	Live   *liveness.Checker
+	Now    func() time.Time
+	Logger *slog.Logger // hears when a secret's last use could not be recorded; nil: nobody does
 }
 
 // Authenticator authenticates clients. It remembers recent failures.
 type Authenticator struct {
 	cfg      Config
 	failures *throttle
+	uses     *lastuse.Recorder
 }
 
 // New returns an authenticator.
 func New(c Config) *Authenticator {
-	return &Authenticator{cfg: c, failures: newThrottle(c.Now)}
+	return &Authenticator{cfg: c, failures: newThrottle(c.Now), uses: lastuse.New(c.Now, c.Logger)}
 }
+
+// Wait blocks until the uses of secrets seen so far are recorded, for shutdown
+// and tests.
+func (a *Authenticator) Wait() { a.uses.Wait() }
 
 // credentials is what a request says about its sender.
 type credentials struct {
@@ -104,9 +112,9 @@ func (a *Authenticator) verify(ctx context.Context, given credentials) (*oauth.C
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, fmt.Errorf("look up client: %w", err)
 	}
-	right := true
+	var secretID string // of the secret that was shown
 	if given.method != oauth.AuthNone {
-		if right, err = a.holdsSecret(ctx, given); err != nil {
+		if secretID, err = a.holdsSecret(ctx, given); err != nil {
 			return nil, err
 		}
 	}
@@ -115,7 +123,7 @@ func (a *Authenticator) verify(ctx context.Context, given credentials) (*oauth.C
 		return nil, refuse(ErrUnknownClient)
 	case client == nil:
 		return nil, errors.Join(errWrongSecret, ErrUnknownClient)
-	case !right:
+	case given.method != oauth.AuthNone && secretID == "":
 		return client, errWrongSecret
 	case client.AuthMethod != given.method && given.method == oauth.AuthNone:
 		return nil, refuse(errors.New("a confidential client sent no secret"))
@@ -127,6 +135,11 @@ func (a *Authenticator) verify(ctx context.Context, given credentials) (*oauth.C
 	} else if err != nil {
 		return nil, err
 	}
+	if secretID != "" {
+		a.uses.Record(ctx, secretID, func(ctx context.Context, now time.Time) error {
+			return a.cfg.Store.TouchClientSecret(ctx, secretID, now)
+		})
+	}
 	return client, nil
 }
 
@@ -134,30 +147,33 @@ func (a *Authenticator) verify(ctx context.Context, given credentials) (*oauth.C
 // be rotated without an outage.
 const active = 2
 
-// holdsSecret compares with the hash of every live secret in constant time, and
-// with as many made-up ones as are missing.
-func (a *Authenticator) holdsSecret(ctx context.Context, given credentials) (bool, error) {
+// holdsSecret returns the id of the secret that was shown, or "" if it is none
+// of the client's. It compares with the hash of every live one in constant
+// time, and with as many made-up ones as are missing.
+func (a *Authenticator) holdsSecret(ctx context.Context, given credentials) (string, error) {
 	secrets, err := a.cfg.Store.ClientSecrets(ctx, given.clientID)
 	if err != nil {
-		return false, fmt.Errorf("look up client secrets: %w", err)
+		return "", fmt.Errorf("look up client secrets: %w", err)
 	}
 	now, hash := a.cfg.Now(), oauth.HashSecret(given.secret)
-	live := make([]oauth.Hash, 0, active)
+	live := make([]*oauth.ClientSecret, 0, active)
 	for i := len(secrets) - 1; i >= 0 && len(live) < active; i-- { // newest first
 		if s := secrets[i]; s.ExpiresAt.IsZero() || now.Before(s.ExpiresAt) {
-			live = append(live, s.Hash)
+			live = append(live, s)
 		}
 	}
-	var nobody oauth.Hash
-	right := false
+	nobody := &oauth.ClientSecret{}
+	id := ""
 	for i := range active {
+		s := nobody
 		if i < len(live) {
-			right = live[i].Equal(hash) || right
-		} else {
-			nobody.Equal(hash)
+			s = live[i]
+		}
+		if s.Hash.Equal(hash) {
+			id = s.ID
 		}
 	}
-	return right, nil
+	return id, nil
 }
 
 // record writes the failure into the audit trail, unless the network has filled

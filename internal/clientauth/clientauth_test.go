@@ -185,3 +185,39 @@ func TestRightSecretsAreNeverSlowedDown(t *testing.T) {
 		}
 	}
 }
+
+// TestLastUse: of two live secrets the one that is used says so, at most once a
+// minute; a wrong one says nothing.
+func TestLastUse(t *testing.T) {
+	t.Parallel()
+	e := oauthtest.New(t, oauthtest.Options{})
+	web := e.Web()
+	e.Clock.Move(time.Second) // secrets are listed by age
+	e.AddSecret(web.ID, time.Time{})
+	start := e.Clock.Now()
+	used := func(secret oauth.Secret) [2]time.Time {
+		try(e, basic(web.ID, secret), nil)
+		e.Settle()
+		secrets, err := e.Store.ClientSecrets(context.Background(), web.ID)
+		if err != nil || len(secrets) != 2 {
+			t.Fatalf("secrets: %v, %v", secrets, err)
+		}
+		return [2]time.Time{secrets[0].LastUsedAt, secrets[1].LastUsedAt}
+	}
+	for _, step := range []struct {
+		name   string
+		after  time.Duration
+		secret oauth.Secret
+		want   [2]time.Time
+	}{
+		{"wrong", 0, "wrong", [2]time.Time{}},
+		{"right", 0, web.Secret, [2]time.Time{start, {}}},
+		{"within the minute", 59 * time.Second, web.Secret, [2]time.Time{start, {}}},
+		{"after the minute", time.Second, web.Secret, [2]time.Time{start.Add(time.Minute), {}}},
+	} {
+		e.Clock.Move(step.after)
+		if got := used(step.secret); !got[0].Equal(step.want[0]) || !got[1].Equal(step.want[1]) {
+			t.Errorf("%s: last used %v, want %v", step.name, got, step.want)
+		}
+	}
+}

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/valetkey/valetkey/internal/csrf"
+	"github.com/valetkey/valetkey/internal/lastuse"
 	"github.com/valetkey/valetkey/internal/liveness"
 	"github.com/valetkey/valetkey/internal/peer"
 	"github.com/valetkey/valetkey/internal/respond"
@@ -56,10 +57,10 @@ type Config struct {
 
 // Guard guards handlers.
 type Guard struct {
-	cfg     Config
-	either  *resource.Guard // token or session
-	tokens  *resource.Guard // token only
-	toucher *toucher
+	cfg    Config
+	either *resource.Guard // token or session
+	tokens *resource.Guard // token only
+	uses   *lastuse.Recorder
 }
 
 // New returns a guard, or says what is wrong with c.
@@ -73,7 +74,7 @@ func New(c Config) (*Guard, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	g := &Guard{cfg: c, toucher: newToucher(c.Store, c.Now, c.Logger)}
+	g := &Guard{cfg: c, uses: lastuse.New(c.Now, c.Logger)}
 	rc := resource.Config{
 		Verify: g.verify, Realm: c.Realm, MetadataURL: c.MetadataURL,
 		QueryToken: c.QueryToken, Refuse: g.refuse, Logger: c.Logger,
@@ -111,7 +112,7 @@ func (g *Guard) RequireToken(scopes ...string) func(http.Handler) http.Handler {
 }
 
 // Wait blocks until the uses seen so far are recorded, for shutdown and tests.
-func (g *Guard) Wait() { g.toucher.wait() }
+func (g *Guard) Wait() { g.uses.Wait() }
 
 func (g *Guard) identify(next http.Handler) http.Handler {
 	return peer.Identify(g.cfg.TrustedProxies, respond.WithLogger(next, g.cfg.Logger))
@@ -130,9 +131,25 @@ func (g *Guard) verify(ctx context.Context, token oauth.Secret) (*oauth.Principa
 	if err != nil {
 		return nil, err
 	}
-	g.toucher.touch(ctx, live.Token)
+	g.used(ctx, live.Token)
 	peer.NoteClient(ctx, live.Token.ClientID)
 	return principal(live.Token), nil
+}
+
+// used notes a use of t. Personal tokens know themselves when they were last
+// used; of the others, their grant does.
+func (g *Guard) used(ctx context.Context, t *oauth.Token) {
+	switch {
+	case t.Kind == oauth.PersonalToken:
+		network := peer.From(ctx).Network()
+		g.uses.Record(ctx, t.ID, func(ctx context.Context, now time.Time) error {
+			return g.cfg.Store.TouchToken(ctx, t.ID, now, network)
+		})
+	case t.GrantID != "":
+		g.uses.Record(ctx, t.GrantID, func(ctx context.Context, now time.Time) error {
+			return g.cfg.Store.TouchGrant(ctx, t.GrantID, now)
+		})
+	}
 }
 
 func principal(t *oauth.Token) *oauth.Principal {

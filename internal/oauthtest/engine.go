@@ -61,6 +61,8 @@ type Engine struct {
 	Door  *Door
 	Users *Users
 	HTTP  *http.Client // follows no redirect
+	// Settle waits for what is recorded after the answer.
+	Settle func()
 }
 
 // New starts an engine that stops with the test.
@@ -91,6 +93,8 @@ func New(t testing.TB, o Options) *Engine {
 	}
 	live := liveness.New(liveness.Config{Store: o.Store, Users: e.Users, Mint: m, Now: e.Clock.Now})
 	clients := clientauth.New(clientauth.Config{Store: o.Store, Live: live, Now: e.Clock.Now})
+	e.Settle = clients.Wait
+	t.Cleanup(e.Settle)
 
 	lifetime := 90 * 24 * time.Hour
 	if o.Immortal {
