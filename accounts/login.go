@@ -18,11 +18,15 @@ const (
 	paramReason = "reason" // an oauth.LoginReason
 	paramHint   = "hint"   // address to fill in
 	paramTo     = "to"     // sealed name of the application that waits
+	paramOrigin = "origin" // sealed origin of the application that waits
 )
 
-// sealedName is the place for which application names are sealed: a link
-// somebody made up cannot put words on our page.
-const sealedName = "accounts|login|application"
+// The places for which the two are sealed: a link somebody made up can neither
+// put words on our page nor loosen its policy.
+const (
+	sealedName   = "accounts|login|application"
+	sealedOrigin = "accounts|login|origin"
+)
 
 // Login implements [oauth.Authenticator]: it sends the browser to the login page.
 func (a *Accounts) Login(w http.ResponseWriter, r *http.Request, req oauth.LoginRequest) {
@@ -38,6 +42,9 @@ func (a *Accounts) Login(w http.ResponseWriter, r *http.Request, req oauth.Login
 	}
 	if name := pages.Plain(req.ClientName); name != "" {
 		q.Set(paramTo, a.ring.Seal([]byte(name), sealedName))
+	}
+	if req.ClientOrigin != "" {
+		q.Set(paramOrigin, a.ring.Seal([]byte(req.ClientOrigin), sealedOrigin))
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, a.loginURL(q), http.StatusFound)
@@ -103,19 +110,24 @@ func (a *Accounts) loginPage(w http.ResponseWriter, r *http.Request) error {
 
 func (a *Accounts) renderLogin(w http.ResponseWriter, r *http.Request, status int, f pages.Form) {
 	page := pages.Login{Form: f, Reason: reason(r), LostPassword: a.mailer != nil, Signup: a.cfg.Signup}
+	shell := a.shell(r, status, "")
 	q := url.Values{}
 	for _, name := range []string{paramNext, paramReason, paramHint} {
 		if v := r.URL.Query().Get(name); v != "" {
 			q.Set(name, v)
 		}
 	}
-	to := r.URL.Query().Get(paramTo)
+	to, origin := r.URL.Query().Get(paramTo), r.URL.Query().Get(paramOrigin)
 	if name, err := a.ring.Open(to, sealedName); err == nil {
 		page.Application = string(name)
 		q.Set(paramTo, to)
 	}
+	if source, err := a.ring.Open(origin, sealedOrigin); err == nil {
+		shell.FormAction = []string{string(source)}
+		q.Set(paramOrigin, origin)
+	}
 	page.Action = a.loginURL(q)
-	a.render(w, r, status, "", page)
+	a.pages.Render(w, r, status, shell, page)
 }
 
 // login is POST /login/.

@@ -103,6 +103,10 @@ var done = map[string]string{
 
 // render draws a page for whoever sent the request.
 func (a *Accounts) render(w http.ResponseWriter, r *http.Request, status int, active string, p pages.Page) {
+	a.pages.Render(w, r, status, a.shell(r, status, active), p)
+}
+
+func (a *Accounts) shell(r *http.Request, status int, active string) pages.Shell {
 	s := pages.Shell{Active: active}
 	if v, _ := r.Context().Value(visitKey{}).(*visit); v != nil {
 		s.User, s.Session = v.account.user(), v.public()
@@ -110,7 +114,7 @@ func (a *Accounts) render(w http.ResponseWriter, r *http.Request, status int, ac
 	if status == http.StatusOK {
 		s.Status = done[r.URL.Query().Get("done")]
 	}
-	a.pages.Render(w, r, status, s, p)
+	return s
 }
 
 // see sends the browser to a path below the issuer after a form succeeded.

@@ -50,6 +50,11 @@ type LoginRequest struct {
 	Hint string
 	// ClientName names the application that waits, for "to continue to …"; empty: none.
 	ClientName string
+	// ClientOrigin is where ReturnTo may send the browser on without showing a
+	// page: an origin (https://app.example) or a scheme (com.example.app:); empty:
+	// nowhere. Browsers hold a form's redirects against the form-action of the
+	// page's Content-Security-Policy, so a login page that has one must allow it.
+	ClientOrigin string
 }
 
 // Authenticator answers: who is at the keyboard? The host implements it; the

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/redirecturi"
 	"github.com/valetkey/valetkey/oauth"
 )
 
@@ -46,10 +47,11 @@ func (a *Room) signIn(w http.ResponseWriter, r *http.Request, q *request, reason
 		back.Set(returned, a.mark(q.client.ID, a.Now()))
 	}
 	a.Login.Login(w, r, oauth.LoginRequest{
-		ReturnTo:   a.Pages.Path(Path) + "?" + back.Encode(),
-		Reason:     reason,
-		Hint:       q.form["login_hint"],
-		ClientName: q.client.Name,
+		ReturnTo:     a.Pages.Path(Path) + "?" + back.Encode(),
+		Reason:       reason,
+		Hint:         q.form["login_hint"],
+		ClientName:   q.client.Name,
+		ClientOrigin: redirecturi.Origin(q.redirectURI),
 	})
 }
 
