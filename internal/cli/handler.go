@@ -45,7 +45,7 @@ func (h *health) readyz(w http.ResponseWriter, r *http.Request) {
 }
 
 // handler is the route table of the program: the door, the server, and what
-// watches them. home answers GET /.
+// watches them. home answers GET / and the issuer itself.
 func (h *house) handler(hl *health, home http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", hl.healthz)
@@ -54,6 +54,9 @@ func (h *house) handler(hl *health, home http.Handler) http.Handler {
 		mux.Handle(pattern, h.door)
 	}
 	mux.Handle("GET /{$}", home)
+	if path := issuerPath(h.issuer()); path != "" {
+		mux.Handle("GET "+path+"/{$}", home) // where the pages' own links lead
+	}
 	mux.Handle("/", h.server)
 
 	var handler http.Handler = accessLog{h.log, h.loaded.Log.Access, mux}

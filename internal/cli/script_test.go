@@ -202,6 +202,7 @@ func TestParity56_DeletingAUserDeletesTheRest(t *testing.T) { script(t, "cascade
 func TestUsers(t *testing.T)                                { script(t, "user") }
 func TestClients(t *testing.T)                              { script(t, "client") }
 func TestServe(t *testing.T)                                { script(t, "serve") }
+func TestIssuerWithPath(t *testing.T)                       { script(t, "path") }
 func TestStop(t *testing.T)                                 { script(t, "stop") }
 func TestKilled(t *testing.T)                               { script(t, "killed") }
 func TestConfiguration(t *testing.T)                        { script(t, "config") }
