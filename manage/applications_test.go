@@ -233,7 +233,7 @@ func TestParity49_EditAndDelete(t *testing.T) {
 		got.Owner != "ada" || !got.RequirePKCE || !got.UpdatedAt.After(c.UpdatedAt) || !got.CreatedAt.Equal(c.CreatedAt) {
 		t.Errorf("updated = %+v, want only the named fields changed in %+v", got, c)
 	}
-	if got, err := o.UpdateApplication(ctx, ada, c.ID, web(func(in *manage.ApplicationInput) { in.Scopes = []string{} })); err != nil || got.Scopes != nil && len(got.Scopes) != 0 {
+	if got, err := o.UpdateApplication(ctx, ada, c.ID, web(func(in *manage.ApplicationInput) { in.Scopes = []string{} })); err != nil || len(got.Scopes) != 0 {
 		t.Errorf("empty scopes: %+v, %v", got, err)
 	}
 	grant := o.grant(c.ID, "eve", "records:read")
@@ -349,7 +349,7 @@ func TestM49_TokenMakesNoStrongerApplication(t *testing.T) {
 	wantRefused(t, err, "lacks itself")
 }
 
-// TestM33_NothingIsFetched: addresses in metadata are text. What points inside is
+// TestM33_MetadataIsText: addresses in metadata are text. What points inside is
 // stored or refused, never opened; there is no field that would be fetched.
 func TestM33_MetadataIsText(t *testing.T) {
 	t.Parallel()

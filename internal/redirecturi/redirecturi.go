@@ -14,7 +14,6 @@
 package redirecturi
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -65,7 +64,7 @@ func Validate(uri string, typ oauth.ApplicationType) error {
 func length(uri string) error {
 	switch {
 	case uri == "":
-		return errors.New("A redirect URI must not be empty.") //nolint:staticcheck // a sentence for a person
+		return sentence("A redirect URI must not be empty.")
 	case len(uri) > MaxLength:
 		return refuse(uri, "is longer than %d characters.", MaxLength)
 	}
@@ -260,6 +259,11 @@ func Origin(uri string) string {
 	return u.Scheme + "://" + u.Host
 }
 
+// sentence is an error that a person reads as it stands.
+type sentence string
+
+func (s sentence) Error() string { return string(s) }
+
 // refuse quotes the URI, shortened and without what a terminal or a page could misread.
 func refuse(uri, format string, args ...any) error {
 	const most = 100
@@ -272,5 +276,5 @@ func refuse(uri, format string, args ...any) error {
 	if len(shown) > most {
 		shown = shown[:most] + "…"
 	}
-	return fmt.Errorf("`%s` "+format, append([]any{shown}, args...)...)
+	return sentence("`" + shown + "` " + fmt.Sprintf(format, args...))
 }
