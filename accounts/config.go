@@ -86,6 +86,7 @@ type Accounts struct {
 	secure bool   // people come by https
 	ring   *keyring.Ring
 	hasher *hasher
+	turns  *turns
 	guard  *csrf.Guard
 	pages  *pages.Pages
 	mailer Mailer // nil: no mail
@@ -147,7 +148,7 @@ func New(cfg Config) (*Accounts, error) {
 		return nil, err
 	}
 	a := &Accounts{cfg: cfg, store: cfg.Store, base: strings.TrimSuffix(cfg.Issuer, "/"), secure: secure,
-		ring: ring, hasher: hasher, mailer: mailer,
+		ring: ring, hasher: hasher, turns: newTurns(), mailer: mailer,
 		guard: csrf.New(csrf.Config{Keys: ring.Derive("csrf"), Issuer: cfg.Issuer, Now: cfg.Now})}
 	a.pages, err = pages.New(pages.Config{Product: cfg.Product, Issuer: cfg.Issuer, Secure: secure,
 		Development: cfg.Development, Overlay: cfg.Templates, Menu: append(a.Menu(), cfg.Menu...),

@@ -137,10 +137,9 @@ func (a *Accounts) login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	device, _, _ := a.cookie(r, deviceCookie)
-	p, err := a.prove(r.Context(), values.Get("username"), oauth.Secret(values.Get("password")), device)
-	if err == nil {
-		err = a.signIn(w, r, p, values.Get("remember") != "")
-	}
+	err = a.attempt(r.Context(), values.Get("username"), oauth.Secret(values.Get("password")), device, func(p *proof) error {
+		return a.signIn(w, r, p, values.Get("remember") != "")
+	})
 	var wait *Throttled
 	f := pages.Form{Values: keep(values)}
 	switch {

@@ -38,10 +38,9 @@ func (a *Accounts) password(w http.ResponseWriter, r *http.Request, v *visit) er
 		return nil
 	}
 	device, _, _ := a.cookie(r, deviceCookie)
-	p, err := a.prove(r.Context(), v.account.Email, oauth.Secret(values.Get("current_password")), device)
-	if err == nil {
-		err = a.changePassword(w, r, v, p, next)
-	}
+	err = a.attempt(r.Context(), v.account.Email, oauth.Secret(values.Get("current_password")), device, func(p *proof) error {
+		return a.changePassword(w, r, v, p, next)
+	})
 	var wait *Throttled
 	switch {
 	case errors.Is(err, errWrong):

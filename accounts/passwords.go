@@ -18,7 +18,7 @@ import (
 const (
 	minPassword = 8    // bytes
 	maxPassword = 1024 // bytes; longer ones are refused, never cut
-	// hashWait is how long a request waits for its turn to hash.
+	// hashWait is how long a request waits for its turn to try, and to hash.
 	hashWait = 2 * time.Second
 )
 
@@ -76,14 +76,7 @@ func (h *hasher) verify(ctx context.Context, hash string, password oauth.Secret)
 func (h *hasher) acquire(ctx context.Context) error {
 	timer := time.NewTimer(hashWait)
 	defer timer.Stop()
-	select {
-	case h.slots <- struct{}{}:
-		return nil
-	case <-timer.C:
-		return errBusy
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return wait(ctx, timer, h.slots)
 }
 
 func (h *hasher) release() { <-h.slots }

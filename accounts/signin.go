@@ -29,25 +29,42 @@ type proof struct {
 	budgets []budget
 }
 
-// prove verifies a password. The attempt is counted first. Errors: errWrong,
-// *Throttled, errBusy, or a fault.
-func (a *Accounts) prove(ctx context.Context, username string, password oauth.Secret, device oauth.Hash) (*proof, error) {
+// attempt verifies a password and, if it is right, does what then does with the
+// proof. The attempt is counted before it is verified, and waits for its turn
+// before it is counted; then, which accepts the proof, is still part of it.
+// Errors: errWrong, *Throttled, errBusy, what then returns, or a fault.
+func (a *Accounts) attempt(ctx context.Context, username string, password oauth.Secret, device oauth.Hash, then func(*proof) error) error {
 	email := strings.ToLower(strings.TrimSpace(username))
 	acc, err := a.store.AccountByEmail(ctx, email)
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		return nil, err
+		return err
 	}
 	if acc == nil {
 		acc = &Account{} // nobody: no id, no hash, the same work
 	}
 	known, err := a.deviceKnown(ctx, device, acc.ID)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	budgets := attemptBudgets(email, acc.ID, device, known, peer.From(ctx).Network())
-	if err := a.spend(ctx, budgets); err != nil {
-		return nil, err
+	leave, err := a.turns.take(ctx, budgets[0].key)
+	if err != nil {
+		return err
 	}
+	defer leave()
+	if err := a.spend(ctx, budgets); err != nil {
+		return err
+	}
+	p, err := a.prove(ctx, acc, password)
+	if err != nil {
+		return err
+	}
+	p.budgets = budgets
+	return then(p)
+}
+
+// prove verifies the password of an account. Errors as for attempt.
+func (a *Accounts) prove(ctx context.Context, acc *Account, password oauth.Secret) (*proof, error) {
 	right, outdated, err := a.hasher.verify(ctx, acc.PasswordHash, password)
 	if err != nil {
 		return nil, err
@@ -58,7 +75,7 @@ func (a *Accounts) prove(ctx context.Context, username string, password oauth.Se
 		}
 		return nil, errWrong
 	}
-	p := &proof{account: acc, hash: acc.PasswordHash, budgets: budgets}
+	p := &proof{account: acc, hash: acc.PasswordHash}
 	if outdated {
 		if p.rehash, err = a.hasher.hash(ctx, password); err != nil {
 			return nil, err
@@ -97,13 +114,14 @@ func (p *proof) accept(ctx context.Context, tx Store, now time.Time) error {
 // wrong password is oauth.ErrUserNotFound; attempts that come too soon and a
 // server that is busy are refusals of their own.
 func (a *Accounts) VerifyPassword(ctx context.Context, username string, password oauth.Secret) (string, error) {
-	p, err := a.prove(ctx, username, password, oauth.Hash{})
-	if err == nil {
-		err = a.store.InTx(ctx, func(ctx context.Context, tx Store) error { return p.accept(ctx, tx, a.cfg.Now()) })
-	}
+	subject := ""
+	err := a.attempt(ctx, username, password, oauth.Hash{}, func(p *proof) error {
+		subject = p.account.ID
+		return a.store.InTx(ctx, func(ctx context.Context, tx Store) error { return p.accept(ctx, tx, a.cfg.Now()) })
+	})
 	switch {
 	case err == nil:
-		return p.account.ID, nil
+		return subject, nil
 	case isThrottled(err):
 		return "", &oauth.Error{Code: oauth.InvalidGrant, Description: "Too many attempts with a wrong password. Try again in a minute.", Cause: err}
 	case errors.Is(err, errBusy):

@@ -46,6 +46,31 @@ func TestM81_ParallelGuesses(t *testing.T) {
 	}
 }
 
+// A crowd that knows the password is no crowd of guessers: what they spend is
+// taken back before it is too much, however many come at once.
+func TestParallelSignInsAreNotThrottled(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.alice()
+	for _, crowd := range []int{16, 64, 150} {
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		statuses := map[int]int{}
+		for range crowd {
+			wg.Go(func() {
+				resp := h.do("POST", "/login/", credentials(alice, password), nil)
+				mu.Lock()
+				statuses[resp.StatusCode]++
+				mu.Unlock()
+			})
+		}
+		wg.Wait()
+		if statuses[http.StatusSeeOther] != crowd {
+			t.Errorf("%d at once: %v, want all of them 303", crowd, statuses)
+		}
+	}
+}
+
 // M82: strangers cannot lock the owner out. A browser that signed in before does
 // not wait, and any other waits a minute at most.
 func TestM82_OwnerIsNotLockedOut(t *testing.T) {
