@@ -20,14 +20,15 @@ import (
 	"github.com/valetkey/valetkey"
 	"github.com/valetkey/valetkey/accounts"
 	"github.com/valetkey/valetkey/accounts/sqlaccounts"
+	"github.com/valetkey/valetkey/internal/keyring"
 	"github.com/valetkey/valetkey/internal/livetest"
 	"github.com/valetkey/valetkey/manage"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store/sqlstore"
 )
 
-// site is a whole Valetkey on loopback with two users. The victim owns what the
-// requests are after; the attacker can sign in.
+// site is a whole Valetkey on loopback with a user, the victim, who owns
+// what the requests are after.
 type site struct {
 	url  string
 	host string
@@ -35,7 +36,9 @@ type site struct {
 	desk *manage.Desk
 	log  *journal
 
-	attacker, victim party
+	door   *accounts.Accounts
+	victim party
+	joined int // users so far
 }
 
 // party is a user and what is hers.
@@ -48,9 +51,20 @@ type party struct {
 	access  string         // access token of that application for her
 	refresh string
 	grant   string // id of her authorization of that application
+	code    string // authorization code of her application that nobody redeemed
+	request string // authorization request that waits for her consent
 	pat     string // personal access token
 	patID   string
+	admin   bool
 }
+
+// verifier is the code verifier (RFC 7636 §4.1) of every code here.
+const verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+
+// noMail is a mailer that throws everything away.
+type noMail struct{}
+
+func (noMail) Send(context.Context, accounts.Mail) error { return nil }
 
 // journal is everything the server logged.
 type journal struct {
@@ -94,12 +108,14 @@ func newSite(t *testing.T) *site {
 
 	door, err := accounts.New(accounts.Config{
 		Issuer: s.url, Store: users, Audit: st, Now: time.Now, Logger: logger, OnDelete: st.DeleteSubject,
+		Mailer: noMail{}, Signup: true,
 		Hash: accounts.Argon2{Memory: 64, Time: 1, Threads: 1},
 	})
 	must(t, err)
 	as, err := valetkey.New(valetkey.Config{
 		Issuer: s.url, Store: st, Login: door, Users: door, Menu: door.Menu(), Logger: logger, TestEndpoints: true,
-		Scopes: []oauth.Scope{{Name: "test:scope", Description: "Test the server", Group: "test"}},
+		Keyring: keyring.Line("test"),
+		Scopes:  []oauth.Scope{{Name: "test:scope", Description: "Test the server", Group: "test"}},
 	})
 	must(t, err)
 	mux.Handle("/", as)
@@ -107,17 +123,31 @@ func newSite(t *testing.T) *site {
 		mux.Handle(pattern, door)
 	}
 	s.desk = as.Desk()
-	s.victim = s.join(t, door, "victim@example.org")
-	s.attacker = s.join(t, door, "attacker@example.org")
+	s.door = door
+	s.victim = s.join(t, false)
 	return s
 }
 
+// attacker returns a new user who means ill.
+func (s *site) attacker(t *testing.T) party {
+	t.Helper()
+	return s.join(t, false)
+}
+
+// administrator returns a new administrator, who means well.
+func (s *site) administrator(t *testing.T) party {
+	t.Helper()
+	return s.join(t, true)
+}
+
 // join makes a user with an application, a grant, tokens and a signed-in browser.
-func (s *site) join(t *testing.T, door *accounts.Accounts, email string) party {
+func (s *site) join(t *testing.T, admin bool) party {
 	t.Helper()
 	ctx := t.Context()
-	p := party{Person: livetest.Person{Email: email, Password: "correct horse battery staple"}}
-	account, err := door.CreateUser(ctx, accounts.NewUser{Email: email, Password: oauth.Secret(p.Password)})
+	s.joined++
+	email := fmt.Sprintf("person%d@example.org", s.joined)
+	p := party{admin: admin, Person: livetest.Person{Email: email, Password: "correct horse battery staple"}}
+	account, err := s.door.CreateUser(ctx, accounts.NewUser{Email: email, Password: oauth.Secret(p.Password), Admin: admin})
 	must(t, err)
 	p.subject = account.ID
 	actor := manage.Actor{Subject: p.subject}
@@ -128,7 +158,8 @@ func (s *site) join(t *testing.T, door *accounts.Accounts, email string) party {
 	p.app = &oauth2.Config{ClientID: client.ID, ClientSecret: string(secret), RedirectURL: livetest.RedirectURI, Scopes: []string{"test:scope"},
 		Endpoint: oauth2.Endpoint{AuthURL: s.url + "/oauth/authorize", TokenURL: s.url + "/oauth/token", AuthStyle: oauth2.AuthStyleInHeader}}
 	pat, patSecret, err := s.desk.CreateToken(ctx, actor, manage.TokenInput{
-		Name: "script", Scopes: []string{"test:scope"}, ExpiresAt: time.Now().Add(24 * time.Hour),
+		Name: "script", Scopes: []string{"test:scope", "tokens:read", "tokens:write", "applications:read", "applications:write",
+			"authorizations:read", "authorizations:write", "activity:read"}, ExpiresAt: time.Now().Add(24 * time.Hour),
 	})
 	must(t, err)
 	p.patID, p.pat = pat.ID, string(patSecret)
@@ -137,6 +168,11 @@ func (s *site) join(t *testing.T, door *accounts.Accounts, email string) party {
 	token, err := visitor.Token(ctx, p.app)
 	must(t, err)
 	p.access, p.refresh = token.AccessToken, token.RefreshToken
+	p.code, err = visitor.Authorize(p.app, verifier)
+	must(t, err)
+	page, err := visitor.Open(p.app.AuthCodeURL("state", oauth2.S256ChallengeOption(verifier), oauth2.SetAuthURLParam("prompt", "consent")))
+	must(t, err)
+	p.request = page.Form().Values.Get("request")
 	authorizations, err := s.desk.Authorizations(ctx, actor)
 	must(t, err)
 	p.grant = authorizations[0].ID
@@ -145,7 +181,7 @@ func (s *site) join(t *testing.T, door *accounts.Accounts, email string) party {
 	for _, c := range visitor.Cookies(home) {
 		p.cookie += c.Name + "=" + c.Value + "; "
 	}
-	page, err := visitor.Open(s.url + "/account/settings/applications/tokens/new/")
+	page, err = visitor.Open(s.url + "/account/settings/applications/tokens/new/")
 	must(t, err)
 	if page.Form() == nil {
 		t.Fatalf("no form on %v", page)
