@@ -122,7 +122,7 @@ func (o *devOptions) run(ctx context.Context, env *Env) error {
 	}
 	welcome(env, l.Issuer, o.db, commands)
 	hl := &health{ping: h.store.Ping}
-	return h.run(ctx, listener, h.handler(hl, home), hl)
+	return h.run(ctx, listener, h.handler(hl, listener.Addr(), home), hl)
 }
 
 func requireLoopback(addr string) error {

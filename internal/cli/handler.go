@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -45,8 +46,9 @@ func (h *health) readyz(w http.ResponseWriter, r *http.Request) {
 }
 
 // handler is the route table of the program: the door, the server, and what
-// watches them. home answers GET / and the issuer itself.
-func (h *house) handler(hl *health, home http.Handler) http.Handler {
+// watches them, for requests to a host that is ours. home answers GET / and the
+// issuer itself.
+func (h *house) handler(hl *health, listener net.Addr, home http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", hl.healthz)
 	mux.HandleFunc("GET /readyz", hl.readyz)
@@ -59,7 +61,7 @@ func (h *house) handler(hl *health, home http.Handler) http.Handler {
 	}
 	mux.Handle("/", h.server)
 
-	var handler http.Handler = accessLog{h.log, h.loaded.Log.Access, mux}
+	var handler http.Handler = accessLog{h.log, h.loaded.Log.Access, onlyOurs(h.issuer(), listener, h.loaded.Server.Hosts, mux)}
 	return peer.Identify(h.loaded.Server.TrustedProxies, handler)
 }
 

@@ -66,7 +66,7 @@ func serve(cmd *cobra.Command, s *settings) error {
 		fmt.Fprintf(env.Stdout, "There is no account yet. Make the first administrator within an hour at\n\n    %s\n\n", link)
 	}
 	hl := &health{ping: h.store.Ping}
-	return h.run(ctx, listener, h.handler(hl, h.start()), hl)
+	return h.run(ctx, listener, h.handler(hl, listener.Addr(), h.start()), hl)
 }
 
 // lockDatabase keeps a second server off the database.
