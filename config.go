@@ -104,12 +104,13 @@ type Compat struct {
 	Implicit                 bool // response_type=token for clients registered for the implicit grant
 	QueryToken               bool // bearer tokens in ?access_token=
 	UnknownClient404         bool // the token endpoint answers 404 to an unknown client
+	AnySecretMethod          bool // a client secret is taken by Basic and in the body, however the client is registered
 	OneTokenPerClient        bool // issuing to a (client, subject) first kills what they had
 	TokenUser                bool // token responses carry a user object
 	AlwaysConsent            bool // consent is never remembered
 	RotateAll                bool // refresh tokens of confidential clients rotate too
 	ErrorRedirect            bool // fatal authorization errors go to /oauth/errors by a redirect
-	ClientCredentialsAsOwner bool // client credentials act for the client's owner
+	ClientCredentialsAsOwner bool // client credentials act for the client's owner, and new clients with a secret may use them
 	OptionalPKCE             bool // public clients may leave PKCE out
 	ImmortalTokens           bool // refresh and personal tokens need no expiry
 	BearerJWT                bool // the JWT proof is also read from Authorization: Bearer
@@ -118,7 +119,7 @@ type Compat struct {
 // InvenioCompat turns every switch on.
 func InvenioCompat() Compat {
 	return Compat{
-		Implicit: true, QueryToken: true, UnknownClient404: true, OneTokenPerClient: true,
+		Implicit: true, QueryToken: true, UnknownClient404: true, AnySecretMethod: true, OneTokenPerClient: true,
 		TokenUser: true, AlwaysConsent: true, RotateAll: true, ErrorRedirect: true,
 		ClientCredentialsAsOwner: true, OptionalPKCE: true, ImmortalTokens: true, BearerJWT: true,
 	}

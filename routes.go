@@ -38,7 +38,7 @@ func (s *Server) routes() (http.Handler, error) {
 		return nil, err
 	}
 	ask := s.authorization()
-	clients := clientauth.New(clientauth.Config{Store: s.cfg.Store, Live: s.live, Now: s.cfg.Now, Logger: s.cfg.Logger})
+	clients := clientauth.New(clientauth.Config{Store: s.cfg.Store, Live: s.live, Now: s.cfg.Now, Logger: s.cfg.Logger, AnySecretMethod: s.cfg.Compat.AnySecretMethod})
 
 	mux := http.NewServeMux()
 	mux.Handle(discovery.Path(s.cfg.Issuer), metadata)

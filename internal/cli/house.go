@@ -208,7 +208,7 @@ func (h *house) serverConfig(dev bool) valetkey.Config {
 		},
 		JWT: valetkey.JWT{Header: c.JWT.Header, Type: c.JWT.Type, Lifetime: c.JWT.Lifetime.Std()},
 		Compat: valetkey.Compat{
-			Implicit: c.Compat.Implicit, QueryToken: c.Compat.QueryToken, UnknownClient404: c.Compat.UnknownClient404,
+			Implicit: c.Compat.Implicit, QueryToken: c.Compat.QueryToken, UnknownClient404: c.Compat.UnknownClient404, AnySecretMethod: c.Compat.AnySecretMethod,
 			OneTokenPerClient: c.Compat.OneTokenPerClient, TokenUser: c.Compat.TokenUser, AlwaysConsent: c.Compat.AlwaysConsent,
 			RotateAll: c.Compat.RotateAll, ErrorRedirect: c.Compat.ErrorRedirect, ClientCredentialsAsOwner: c.Compat.ClientCredentialsAsOwner,
 			OptionalPKCE: c.Compat.OptionalPKCE, ImmortalTokens: c.Compat.ImmortalTokens, BearerJWT: c.Compat.BearerJWT,

@@ -27,6 +27,9 @@ type Config struct {
 	Live   *liveness.Checker
 	Now    func() time.Time
 	Logger *slog.Logger // hears when a secret's last use could not be recorded; nil: nobody does
+	// AnySecretMethod takes a secret by Basic and in the body, whichever of the
+	// two the client is registered for.
+	AnySecretMethod bool
 }
 
 // Authenticator authenticates clients. It remembers recent failures.
@@ -127,7 +130,7 @@ func (a *Authenticator) verify(ctx context.Context, given credentials) (*oauth.C
 		return client, errWrongSecret
 	case client.AuthMethod != given.method && given.method == oauth.AuthNone:
 		return nil, refuse(errors.New("a confidential client sent no secret"))
-	case client.AuthMethod != given.method:
+	case client.AuthMethod != given.method && (client.Public() || !a.cfg.AnySecretMethod):
 		return nil, &oauth.Error{Code: oauth.InvalidClient, Description: fmt.Sprintf("This client is registered for %s and used %s.", client.AuthMethod, given.method)}
 	}
 	if _, err := a.cfg.Live.Client(ctx, client.ID); errors.Is(err, liveness.ErrDead) {
