@@ -150,6 +150,7 @@ func (s *Server) buildDesk() (err error) {
 			AllowNoScopes:        p.AllowNoScopes,
 			MaxPersonalTokens:    p.MaxPerUser,
 			LegacyGrants:         s.cfg.Compat.Implicit || s.cfg.Password != nil,
+			ClientCredentials:    s.cfg.Compat.ClientCredentialsAsOwner,
 			RequirePKCE:          !s.cfg.Compat.OptionalPKCE,
 		},
 	})

@@ -68,7 +68,7 @@ var (
 		oauth.BrowserApplication: {defaults: []string{code, rt}, allowed: []string{code, rt}, public: true},
 		oauth.NativeApplication:  {defaults: []string{code, rt}, allowed: []string{code, rt}, public: true},
 		oauth.ServiceApplication: {defaults: []string{cc}, allowed: []string{cc}, secret: true},
-		oauth.LegacyApplication: {defaults: []string{code, rt},
+		oauth.LegacyApplication: {defaults: []string{code, rt, oauth.GrantImplicit, oauth.GrantPassword},
 			allowed: []string{code, rt, cc, oauth.GrantImplicit, oauth.GrantPassword}},
 	}
 )
@@ -80,7 +80,7 @@ func (d *Desk) apply(a Actor, in ApplicationInput, c *oauth.Client) error {
 	var bad Invalid
 	changed := d.applyType(&bad, in, c)
 	d.applyTexts(&bad, a, in, c)
-	d.applyGrants(&bad, in, c, changed)
+	d.applyGrants(&bad, a, in, c, changed)
 	d.applyRedirectURIs(&bad, in, c)
 	d.applyScopes(&bad, a, in, c)
 	applyOperator(in, c)
@@ -145,13 +145,17 @@ func (d *Desk) applyTexts(bad *Invalid, a Actor, in ApplicationInput, c *oauth.C
 }
 
 // applyGrants sets the grant types and whether PKCE is required.
-func (d *Desk) applyGrants(bad *Invalid, in ApplicationInput, c *oauth.Client, typeChanged bool) {
+func (d *Desk) applyGrants(bad *Invalid, a Actor, in ApplicationInput, c *oauth.Client, typeChanged bool) {
 	k := kinds[c.Type]
 	switch {
 	case len(in.GrantTypes) > 0:
 		c.GrantTypes = unique(in.GrantTypes)
 	case typeChanged:
 		c.GrantTypes = slices.Clone(k.defaults)
+		// What a token makes acts for itself only if it says so; see withinLimit.
+		if d.policy.ClientCredentials && !c.Public() && a.byToken() == nil {
+			c.GrantTypes = unique(append(c.GrantTypes, cc))
+		}
 	}
 	for _, g := range c.GrantTypes {
 		switch {

@@ -38,6 +38,9 @@ type Policy struct {
 	MaxPersonalTokens int
 	// LegacyGrants lets clients be registered for the implicit and password grants.
 	LegacyGrants bool
+	// ClientCredentials gives every new web or legacy application that keeps a
+	// secret the client credentials grant too, unless its grant types are chosen.
+	ClientCredentials bool
 	// RequirePKCE is the default of new clients, and for public ones the rule.
 	RequirePKCE bool
 }
