@@ -93,7 +93,7 @@ type Compat struct {
 	AlwaysConsent            bool `key:"always_consent" doc:"Ask for consent every time, even for what was allowed before."`
 	RotateAll                bool `key:"rotate_all" doc:"Every refresh replaces the refresh token and kills the old access token, for confidential clients too."`
 	ErrorRedirect            bool `key:"error_redirect" doc:"Errors of the authorization endpoint that must not go to the client are shown by a redirect to /oauth/errors."`
-	ClientCredentialsAsOwner bool `key:"client_credentials_as_owner" doc:"A client credentials token acts for the user who owns the client."`
+	ClientCredentialsAsOwner bool `key:"client_credentials_as_owner" doc:"A client credentials token acts for the user who owns the client, and every new client with a secret may ask for one."`
 	OptionalPKCE             bool `key:"optional_pkce" doc:"Clients may leave PKCE out."`
 	ImmortalTokens           bool `key:"immortal_tokens" doc:"Refresh tokens and personal access tokens may live for ever."`
 	BearerJWT                bool `key:"bearer_jwt" doc:"Accept the signed proof as Authorization: Bearer as well."`
