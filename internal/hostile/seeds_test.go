@@ -194,7 +194,7 @@ func (w who) door() []seed {
 		{"POST", "/account/settings/profile/", nil, w.form("name", "Name"), "", s, 0},
 		{"POST", "/account/settings/profile/confirm-email/", nil, w.form(), "", s, 0},
 		{"GET", "/account/settings/password/", nil, nil, "", s, 0},
-		seed{"POST", "/account/settings/password/", nil, w.form("current", "wrong", "password", "x", "repeat", "x"), "", s, 0}.refused(422),
+		seed{"POST", "/account/settings/password/", nil, w.form("current_password", "wrong", "password", "a new long passphrase"), "", s, 0}.refused(422),
 		{"GET", "/account/settings/security/", nil, nil, "", s, 0},
 		{"GET", "/account/settings/sessions/revoke", url.Values{"others": {"yes"}}, nil, "", s, 0},
 		{"POST", "/account/settings/sessions/revoke", nil, w.form("others", "yes"), "", s, 0},
