@@ -77,7 +77,9 @@ func New(c Config) (*Desk, error) {
 	if p.MaxPersonalTokens < 0 {
 		return nil, fmt.Errorf("manage: a user may have %d personal access tokens, which is no number of tokens", p.MaxPersonalTokens)
 	}
-	return &Desk{store: c.Store, mint: c.Mint, scopes: c.Scopes, users: c.Users, now: c.Now, policy: p}, nil
+	// What a call returns is what the store gives back later.
+	now := func() time.Time { return instant(c.Now()) }
+	return &Desk{store: c.Store, mint: c.Mint, scopes: c.Scopes, users: c.Users, now: now, policy: p}, nil
 }
 
 // Policy returns the policy with its defaults filled in, for forms.
