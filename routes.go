@@ -8,7 +8,6 @@ import (
 	"github.com/valetkey/valetkey/internal/admin"
 	"github.com/valetkey/valetkey/internal/api"
 	"github.com/valetkey/valetkey/internal/authorize"
-	"github.com/valetkey/valetkey/internal/clientauth"
 	"github.com/valetkey/valetkey/internal/csrf"
 	"github.com/valetkey/valetkey/internal/discovery"
 	"github.com/valetkey/valetkey/internal/introspect"
@@ -38,7 +37,6 @@ func (s *Server) routes() (http.Handler, error) {
 		return nil, err
 	}
 	ask := s.authorization()
-	clients := clientauth.New(clientauth.Config{Store: s.cfg.Store, Live: s.live, Now: s.cfg.Now, Logger: s.cfg.Logger, AnySecretMethod: s.cfg.Compat.AnySecretMethod})
 
 	mux := http.NewServeMux()
 	mux.Handle(discovery.Path(s.cfg.Issuer), metadata)
@@ -46,9 +44,9 @@ func (s *Server) routes() (http.Handler, error) {
 
 	at("/oauth/authorize", http.HandlerFunc(ask.Authorize))
 	at("/oauth/errors", http.HandlerFunc(ask.Errors))
-	at("/oauth/token", s.tokenEndpoint(clients))
-	at("/oauth/revoke", revoke.New(revoke.Config{Store: s.cfg.Store, Mint: s.mint, Clients: clients, Now: s.cfg.Now}))
-	at("/oauth/introspect", introspect.New(introspect.Config{Clients: clients, Live: s.live, Issuer: s.cfg.Issuer}))
+	at("/oauth/token", s.tokenEndpoint())
+	at("/oauth/revoke", revoke.New(revoke.Config{Store: s.cfg.Store, Mint: s.mint, Clients: s.clients, Now: s.cfg.Now}))
+	at("/oauth/introspect", introspect.New(introspect.Config{Clients: s.clients, Live: s.live, Issuer: s.cfg.Issuer}))
 	at("/oauth/ping", ping.Ping(s.guard.RequireToken))
 	if s.cfg.TestEndpoints {
 		at("/oauth/info", ping.Info(s.guard.RequireToken))
@@ -106,7 +104,7 @@ func (s *Server) authorization() *authorize.Room {
 	})
 }
 
-func (s *Server) tokenEndpoint(clients *clientauth.Authenticator) http.Handler {
+func (s *Server) tokenEndpoint() http.Handler {
 	refresh := s.cfg.Lifetimes.RefreshToken
 	if s.cfg.Compat.ImmortalTokens {
 		refresh = 0
@@ -120,7 +118,7 @@ func (s *Server) tokenEndpoint(clients *clientauth.Authenticator) http.Handler {
 		grants = append(grants, token.Password{Verify: s.cfg.Password, Scopes: s.scopes})
 	}
 	return token.New(token.Config{
-		Store: s.cfg.Store, Mint: s.mint, Clients: clients, Live: s.live, Grants: grants, Now: s.cfg.Now,
+		Store: s.cfg.Store, Mint: s.mint, Clients: s.clients, Live: s.live, Grants: grants, Now: s.cfg.Now,
 		AccessToken: s.cfg.Lifetimes.AccessToken, RefreshToken: refresh,
 		OneTokenPerClient: s.cfg.Compat.OneTokenPerClient, TokenUser: s.cfg.Compat.TokenUser,
 		UnknownClient404: s.cfg.Compat.UnknownClient404,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/valetkey/valetkey/internal/api"
+	"github.com/valetkey/valetkey/internal/clientauth"
 	"github.com/valetkey/valetkey/internal/csrf"
 	"github.com/valetkey/valetkey/internal/guard"
 	"github.com/valetkey/valetkey/internal/keyring"
@@ -31,6 +32,7 @@ type Server struct {
 	pages   *pages.Pages
 	live    *liveness.Checker
 	guard   *guard.Guard
+	clients *clientauth.Authenticator
 	desk    *manage.Desk
 	login   oauth.Authenticator
 	handler http.Handler
@@ -80,9 +82,13 @@ func Menu() []oauth.MenuItem {
 }
 
 // Start makes the first signing key if there is a keyring and no key, and then
-// deletes what has expired, in small batches, until ctx is done. Without it
-// nothing runs in the background and expired rows stay where they are.
+// deletes what has expired, in small batches, until ctx is done. Before it
+// returns it waits for the last uses of tokens and secrets to be recorded, so
+// call it off after the last request and close the store after it. Without
+// Start expired rows stay where they are.
 func (s *Server) Start(ctx context.Context) {
+	defer s.guard.Wait()
+	defer s.clients.Wait()
 	if s.keys != nil {
 		if err := s.keys.EnsureActive(ctx); err != nil && ctx.Err() == nil {
 			s.cfg.Logger.ErrorContext(ctx, "no signing key could be made", "error", err)
@@ -135,6 +141,9 @@ func (s *Server) buildGuard() (err error) {
 		Checker: s.live, Session: s.login.Session, CSRF: s.csrf, Store: s.cfg.Store, Now: s.cfg.Now,
 		Header: s.cfg.JWT.Header, Type: s.cfg.JWT.Type, BearerJWT: s.cfg.Compat.BearerJWT,
 		QueryToken: s.cfg.Compat.QueryToken, TrustedProxies: s.cfg.TrustedProxies, Logger: s.cfg.Logger,
+	})
+	s.clients = clientauth.New(clientauth.Config{
+		Store: s.cfg.Store, Live: s.live, Now: s.cfg.Now, Logger: s.cfg.Logger, AnySecretMethod: s.cfg.Compat.AnySecretMethod,
 	})
 	return err
 }
