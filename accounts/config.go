@@ -58,11 +58,14 @@ type Config struct {
 
 	// Binding ties sessions to the browser. Empty: BindingStandard.
 	Binding Binding
-	// Idle ends a session that was not used for so long. Zero: 24 hours.
+	// Idle ends a session that was not used for so long, unless the person asked
+	// to be remembered. Zero: 24 hours.
 	Idle time.Duration
-	// Absolute ends a session, used or not. Zero: 12 hours.
+	// Absolute ends a session, used or not, unless the person asked to be
+	// remembered. Zero: 12 hours.
 	Absolute time.Duration
-	// Remember does so for those who asked to be remembered. Zero: 30 days.
+	// Remember alone ends the session of a person who asked to be remembered, used
+	// or not. Zero: 30 days.
 	Remember time.Duration
 	// Reauthentication is how long after signing in sensitive things may be done.
 	// Zero: 15 minutes.

@@ -35,9 +35,10 @@
 //
 // # Sessions
 //
-// A session ends after [Config.Idle] without a request, at latest after
-// [Config.Absolute], or [Config.Remember] for those who asked to be remembered,
-// and at once when the account is disabled or deleted or its password changes.
+// A session ends after [Config.Idle] without a request and at latest after
+// [Config.Absolute]; that of a person who asked to be remembered ends after
+// [Config.Remember] and not before. Every session ends at once when the account
+// is disabled or deleted or its password changes.
 // [Binding] says how tightly it is tied to the machine and the browser it was
 // made in.
 package accounts

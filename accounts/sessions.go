@@ -20,7 +20,7 @@ func (a *Accounts) sessionRows(ctx context.Context, accountID, current string) (
 	}
 	var rows []pages.SessionRow
 	for _, s := range list {
-		if now.Sub(s.LastSeenAt) >= a.cfg.Idle {
+		if a.over(s, now) {
 			continue
 		}
 		rows = append(rows, pages.SessionRow{ID: s.ID, Agent: s.Agent, System: s.System, Network: s.Network,

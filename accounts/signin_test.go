@@ -172,6 +172,25 @@ func TestIdleSessionEnds(t *testing.T) {
 	p.mustBe("nobody")
 }
 
+// Who asked to stay signed in comes back after a month and is.
+func TestRememberedSessionMayRest(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(c *accounts.Config) { c.Idle = time.Hour })
+	h.alice()
+	p := h.visitor()
+	p.send(p.open("/login/").Form().Set("username", alice).Set("password", password).Set("remember", "yes"))
+	h.now.Advance(30*24*time.Hour - time.Minute)
+	if _, err := h.door.Purge(t.Context(), h.now.Now(), 100); err != nil {
+		t.Fatal(err)
+	}
+	p.mustBe(alice)
+	if page := p.open("/account/settings/security/"); !strings.Contains(string(page.Body), "Firefox on Linux") {
+		t.Error("the session is not listed")
+	}
+	h.now.Advance(time.Minute)
+	p.mustBe("nobody")
+}
+
 // M23: fixation. What the browser brings is never what it leaves with.
 func TestM23_SessionFixation(t *testing.T) {
 	t.Parallel()

@@ -182,8 +182,9 @@ type Store interface {
 	// ForgetAttempts forgets the key.
 	ForgetAttempts(ctx context.Context, key string) error
 
-	// Purge deletes what is dead at now: sessions that expired or were last seen
-	// before idle, devices and links that expired, counters that are forgotten; at
-	// most limit rows a table. It returns how many rows went.
+	// Purge deletes what is dead at now: sessions that expired, or are not to be
+	// remembered and were last seen at idle or before; devices and links that
+	// expired; counters that are forgotten; at most limit rows a table. It returns
+	// how many rows went.
 	Purge(ctx context.Context, now, idle time.Time, limit int) (int, error)
 }

@@ -57,7 +57,7 @@ func (a *Accounts) lookUp(r *http.Request) (*visit, error) {
 		return nil, err
 	}
 	// A session that is over stays in the table until Purge; it is dead here.
-	if acc.Disabled || !now.Before(s.ExpiresAt) || now.Sub(s.LastSeenAt) >= a.cfg.Idle {
+	if acc.Disabled || a.over(s, now) {
 		return nil, nil
 	}
 	device, _, _ := a.cookie(r, deviceCookie)
@@ -77,6 +77,13 @@ func (a *Accounts) lookUp(r *http.Request) (*visit, error) {
 		s.LastSeenAt = now
 	}
 	return &visit{s, acc}, nil
+}
+
+// over reports whether the session has ended by itself. Idle is not for those who
+// asked to be remembered: who comes back after a holiday is still signed in.
+func (a *Accounts) over(s *Session, now time.Time) bool {
+	idle := !s.Remember && now.Sub(s.LastSeenAt) >= a.cfg.Idle
+	return idle || !now.Before(s.ExpiresAt)
 }
 
 // endBound ends a session whose cookie has left its browser.

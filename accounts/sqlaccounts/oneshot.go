@@ -129,7 +129,7 @@ var sqlPurge = []struct {
 	idle bool
 }{
 	{`DELETE FROM accounts_sessions WHERE id IN (SELECT id FROM accounts_sessions WHERE expires_at <= $1 LIMIT $2)`, false},
-	{`DELETE FROM accounts_sessions WHERE id IN (SELECT id FROM accounts_sessions WHERE last_seen_at <= $1 LIMIT $2)`, true},
+	{`DELETE FROM accounts_sessions WHERE id IN (SELECT id FROM accounts_sessions WHERE last_seen_at <= $1 AND remember = FALSE LIMIT $2)`, true},
 	{`DELETE FROM accounts_devices WHERE (hash, account_id) IN (SELECT hash, account_id FROM accounts_devices WHERE expires_at <= $1 LIMIT $2)`, false},
 	{`DELETE FROM accounts_links WHERE hash IN (SELECT hash FROM accounts_links WHERE expires_at <= $1 LIMIT $2)`, false},
 	{`DELETE FROM accounts_attempts WHERE key IN (SELECT key FROM accounts_attempts WHERE forget_at <= $1 LIMIT $2)`, false},

@@ -411,7 +411,9 @@ func testTransactions(t *testing.T, s rooms) {
 func testPurge(t *testing.T, s rooms) {
 	ctx := t.Context()
 	expired, idle, alive := session("1", "a"), session("2", "a"), session("3", "a")
-	expired.ExpiresAt, idle.LastSeenAt = now, now.Add(-time.Hour)
+	expired.ExpiresAt = now
+	idle.LastSeenAt, idle.Remember = now.Add(-time.Hour), false
+	alive.LastSeenAt = idle.LastSeenAt // but it is remembered
 	must(t, s.CreateAccount(ctx, account("a")), s.CreateSession(ctx, expired), s.CreateSession(ctx, idle), s.CreateSession(ctx, alive))
 	for i, life := range []time.Duration{0, time.Microsecond} {
 		name := fmt.Sprint(i)

@@ -69,9 +69,9 @@ type PersonalTokens struct {
 // Sessions says how long people stay signed in and what ties a session to its browser.
 type Sessions struct {
 	Binding  string   `key:"binding" enum:"off|standard|network|strict" doc:"What a session is tied to. standard: a second secret in the browser, and the kind of browser and system. network: also the network, asking for the password again when it changes. strict: the exact address and browser, as the predecessor's strong."`
-	Idle     Duration `key:"idle" doc:"A session ends when it is not used for this long."`
-	Absolute Duration `key:"absolute" doc:"A session ends this long after signing in."`
-	Remember Duration `key:"remember" doc:"The same for who ticked \"Keep me signed in\"."`
+	Idle     Duration `key:"idle" doc:"A session ends when it is not used for this long, unless the person chose to stay signed in."`
+	Absolute Duration `key:"absolute" doc:"A session ends this long after signing in, used or not."`
+	Remember Duration `key:"remember" doc:"The same for who ticked \"Stay signed in on this device\"."`
 }
 
 // JWT shapes the proof of parity with the predecessor's REST calls.
