@@ -65,6 +65,7 @@ var rules = map[string]rule{
 
 	// Kits for tests; nothing above may import them.
 	"internal/arch":      {},
+	"internal/attacks":   {testKit: true},
 	"internal/browser":   {testKit: true},
 	"internal/crashtest": {testKit: true},
 	"internal/hostile":   {testKit: true},
