@@ -416,3 +416,14 @@ func quote(text string) string {
 	}
 	return string(b)
 }
+
+// linkIn is the path of the first link of ours in a text.
+func linkIn(s *site, text string) string {
+	s.t.Helper()
+	_, rest, found := strings.Cut(text, s.url)
+	if !found {
+		s.t.Fatalf("no link in %s", text)
+	}
+	path, _, _ := strings.Cut(rest, "\n")
+	return path
+}
