@@ -19,6 +19,9 @@ import (
 // M81: guesses sent at once do not slip past the limit, and the right password
 // among the late ones does not get in.
 func TestM81_ParallelGuesses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the crowd is served within seconds only at full speed, not under the race detector")
+	}
 	t.Parallel()
 	h := newHouse(t)
 	h.alice()
@@ -49,6 +52,9 @@ func TestM81_ParallelGuesses(t *testing.T) {
 // A crowd that knows the password is no crowd of guessers: what they spend is
 // taken back before it is too much, however many come at once.
 func TestParallelSignInsAreNotThrottled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the crowd is served within seconds only at full speed, not under the race detector")
+	}
 	t.Parallel()
 	h := newHouse(t)
 	h.alice()
