@@ -90,8 +90,9 @@ func (d *Desk) apply(a Actor, in ApplicationInput, c *oauth.Client) error {
 	return withinLimit(a, c, before)
 }
 
-// operatorOnly keeps what makes a client trusted out of everybody else's hands.
-func (d *Desk) operatorOnly(a Actor, in ApplicationInput) error {
+// operatorOnly keeps what makes a client trusted, and whose it is, out of
+// everybody else's hands. owner is whose it is.
+func operatorOnly(a Actor, in ApplicationInput, owner string) error {
 	switch {
 	case a.Operator:
 		return nil
@@ -99,7 +100,7 @@ func (d *Desk) operatorOnly(a Actor, in ApplicationInput) error {
 		return &Refused{"Only the operator of this server may choose a client id."}
 	case in.FirstParty != nil || in.Internal != nil:
 		return &Refused{"Only the operator of this server may make a client first-party or internal."}
-	case in.Owner != "" && !a.owns(in.Owner):
+	case in.Owner != "" && in.Owner != owner:
 		return &Refused{"Only the operator of this server may choose the owner of an application."}
 	}
 	return nil

@@ -54,7 +54,7 @@ func (d *Desk) CreateApplication(ctx context.Context, a Actor, in ApplicationInp
 		}
 		c.Owner = a.Subject
 	}
-	if err := d.operatorOnly(a, in); err != nil {
+	if err := operatorOnly(a, in, c.Owner); err != nil {
 		return nil, "", err
 	}
 	if err := d.apply(a, in, c); err != nil {
@@ -126,19 +126,32 @@ func (d *Desk) changeable(ctx context.Context, s store.Store, a Actor, id string
 // the secrets of one that becomes public stop working. Errors: [ErrNotFound],
 // [*Invalid], [*Refused].
 func (d *Desk) UpdateApplication(ctx context.Context, a Actor, id string, in ApplicationInput) (*oauth.Client, error) {
-	if in.ID != "" && in.ID != id {
-		return nil, &Refused{"The client id of an application cannot be changed."}
-	}
-	in.ID = ""
-	if err := d.operatorOnly(a, in); err != nil {
+	return d.EditApplication(ctx, a, id, func(oauth.Client) ApplicationInput { return in })
+}
+
+// EditApplication is UpdateApplication for those who change a part: edit makes
+// the input from the client as it is, inside the transaction, so that of two who
+// change different parts at once neither undoes what the other did. edit may be
+// called more than once.
+func (d *Desk) EditApplication(ctx context.Context, a Actor, id string, edit func(oauth.Client) ApplicationInput) (*oauth.Client, error) {
+	c, err := d.changeable(ctx, d.store, a, id)
+	if err != nil {
 		return nil, err
 	}
-	if err := d.checkOwner(ctx, in.Owner); err != nil {
+	// The host is asked before the transaction, which must not wait for it.
+	if err := d.checkOwner(ctx, edit(*c).Owner); err != nil {
 		return nil, err
 	}
-	var c *oauth.Client
-	err := d.store.InTx(ctx, func(ctx context.Context, tx store.Store) (err error) {
+	err = d.store.InTx(ctx, func(ctx context.Context, tx store.Store) (err error) {
 		if c, err = d.changeable(ctx, tx, a, id); err != nil {
+			return err
+		}
+		in := edit(*c)
+		if in.ID != "" && in.ID != id {
+			return &Refused{"The client id of an application cannot be changed."}
+		}
+		in.ID = ""
+		if err := operatorOnly(a, in, c.Owner); err != nil {
 			return err
 		}
 		if err := d.apply(a, in, c); err != nil {

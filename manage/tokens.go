@@ -170,12 +170,21 @@ func (d *Desk) room(ctx context.Context, tx store.Store, a Actor, t *oauth.Token
 // holds the secret would get them unasked. ExpiresAt, Subject and Internal are
 // ignored. Errors: [ErrNotFound], [*Invalid].
 func (d *Desk) UpdateToken(ctx context.Context, a Actor, id string, in TokenInput) (*oauth.Token, error) {
+	return d.EditToken(ctx, a, id, func(oauth.Token) TokenInput { return in })
+}
+
+// EditToken is UpdateToken for those who change a part: edit makes the input from
+// the token as it is, inside the transaction, so that of two who change different
+// parts at once neither undoes what the other did. edit may be called more than
+// once.
+func (d *Desk) EditToken(ctx context.Context, a Actor, id string, edit func(oauth.Token) TokenInput) (*oauth.Token, error) {
 	var t *oauth.Token
 	err := d.store.InTx(ctx, func(ctx context.Context, tx store.Store) (err error) {
 		if t, err = d.personal(ctx, tx, a, id); err != nil {
 			return err
 		}
 		before := *t
+		in := edit(before)
 		t.Name, t.Description, t.Scopes = strings.TrimSpace(in.Name), strings.TrimSpace(in.Description), unique(in.Scopes)
 		var bad Invalid
 		bad.name(t.Name, maxTokenName, "The name must be less than 40 characters long.")

@@ -73,7 +73,7 @@ type applicationInput struct {
 }
 
 // over lays the body over what the application is now. A null is what it was.
-func (in applicationInput) over(c *oauth.Client) manage.ApplicationInput {
+func (in applicationInput) over(c oauth.Client) manage.ApplicationInput {
 	out := manage.ApplicationInput{
 		Type: in.Type.Or(c.Type), Name: in.Name.Or(c.Name), Description: in.Description.Or(c.Description),
 		Website: in.Website.Or(c.Website), RedirectURIs: in.RedirectURIs.Or(c.RedirectURIs),
@@ -110,7 +110,7 @@ func (a *api) createApplication(c *call) error {
 	if err := strictjson.Request(c.w, c.r, &in); err != nil {
 		return err
 	}
-	client, secret, err := a.Desk.CreateApplication(c.ctx(), c.actor, in.over(&oauth.Client{}))
+	client, secret, err := a.Desk.CreateApplication(c.ctx(), c.actor, in.over(oauth.Client{}))
 	if err != nil {
 		return err
 	}
@@ -139,11 +139,7 @@ func (a *api) updateApplication(c *call) error {
 	if err := strictjson.Request(c.w, c.r, &in); err != nil {
 		return err
 	}
-	app, err := a.Desk.Application(c.ctx(), c.actor, c.id())
-	if err != nil {
-		return err
-	}
-	client, err := a.Desk.UpdateApplication(c.ctx(), c.actor, c.id(), in.over(app.Client))
+	client, err := a.Desk.EditApplication(c.ctx(), c.actor, c.id(), in.over)
 	if err != nil {
 		return err
 	}
