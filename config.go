@@ -102,7 +102,7 @@ type JWT struct {
 // behaviour is safer or follows the RFC; docs/parity.md has the reasons.
 type Compat struct {
 	Implicit                 bool // response_type=token for clients registered for the implicit grant
-	QueryToken               bool // bearer tokens in ?access_token=
+	QueryToken               bool // bearer tokens in ?access_token=, and in the form sent to /oauth/ping
 	UnknownClient404         bool // the token endpoint answers 404 to an unknown client
 	AnySecretMethod          bool // a client secret is taken by Basic and in the body, however the client is registered
 	OneTokenPerClient        bool // issuing to a (client, subject) first kills what they had

@@ -47,7 +47,7 @@ func (s *Server) routes() (http.Handler, error) {
 	at("/oauth/token", s.tokenEndpoint())
 	at("/oauth/revoke", revoke.New(revoke.Config{Store: s.cfg.Store, Mint: s.mint, Clients: s.clients, Now: s.cfg.Now}))
 	at("/oauth/introspect", introspect.New(introspect.Config{Clients: s.clients, Live: s.live, Issuer: s.cfg.Issuer}))
-	at("/oauth/ping", ping.Ping(s.guard.RequireToken))
+	at("/oauth/ping", s.ping())
 	if s.cfg.TestEndpoints {
 		at("/oauth/info", ping.Info(s.guard.RequireToken))
 		at("/oauth/invalid", ping.Invalid(s.guard.RequireToken))
@@ -123,6 +123,13 @@ func (s *Server) tokenEndpoint() http.Handler {
 		OneTokenPerClient: s.cfg.Compat.OneTokenPerClient, TokenUser: s.cfg.Compat.TokenUser,
 		UnknownClient404: s.cfg.Compat.UnknownClient404,
 	})
+}
+
+func (s *Server) ping() http.Handler {
+	if s.cfg.Compat.QueryToken {
+		return ping.FormToken(ping.Ping(s.guard.RequireToken))
+	}
+	return ping.Ping(s.guard.RequireToken)
 }
 
 func (s *Server) metadata() (http.Handler, error) {

@@ -6,6 +6,7 @@ package ping
 import (
 	"net/http"
 
+	"github.com/valetkey/valetkey/internal/form"
 	"github.com/valetkey/valetkey/internal/respond"
 	"github.com/valetkey/valetkey/resource"
 )
@@ -58,5 +59,19 @@ func methods(next http.Handler, allow ...string) http.Handler {
 			}
 		}
 		respond.MethodNotAllowed(w, r, allow...)
+	})
+}
+
+// FormToken takes the token from the form of a POST too (RFC 6750 §2.2), as the
+// predecessor's endpoints did. Guards of other routes never read bodies.
+func FormToken(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && r.Header.Get("Authorization") == "" && !r.URL.Query().Has("access_token") {
+			if f, err := form.Parse(w, r); err == nil && f["access_token"] != "" {
+				r = r.Clone(r.Context())
+				r.Header.Set("Authorization", "Bearer "+f["access_token"])
+			}
+		}
+		next.ServeHTTP(w, r)
 	})
 }
