@@ -124,7 +124,10 @@ type userAction struct {
 	done   string // key of the sentence shown afterwards
 	self   bool   // may be done to one's own account
 	fits   func(a *Accounts, acc *Account) bool
-	do     func(a *Accounts, ctx context.Context, actor string, acc *Account) error
+	// do is part of the transaction in which it was looked at whether it may be
+	// done; then follows when that is through. Either may be nil.
+	do   func(a *Accounts, ctx context.Context, actor string, acc *Account) error
+	then func(a *Accounts, ctx context.Context, acc *Account)
 }
 
 // offered: nobody disables, demotes or deletes themselves, so there is always an
@@ -138,11 +141,10 @@ var userActionOrder = []string{"reset", "sign-out", "make-admin", "withdraw-admi
 var userActions = map[string]*userAction{
 	"reset": {label: "Mail a link to choose a password", text: "They can sign in with their old password until they choose a new one.", done: "user-reset-link", self: true,
 		fits: func(a *Accounts, acc *Account) bool { return a.mailer != nil && !acc.Disabled },
-		do: func(a *Accounts, ctx context.Context, _ string, acc *Account) error {
+		then: func(a *Accounts, ctx context.Context, acc *Account) {
 			a.later(ctx, "password reset", func(ctx context.Context) error {
 				return a.mailLink(ctx, Link{Purpose: PurposeReset, AccountID: acc.ID, Email: acc.Email}, mailedLife, a.resetMail(acc))
 			})
-			return nil
 		}},
 	"sign-out": {label: "Sign out everywhere", text: "Every browser of theirs will have to sign in again.", done: "user-signed-out",
 		fits: func(*Accounts, *Account) bool { return true },
@@ -177,8 +179,8 @@ var userActions = map[string]*userAction{
 }
 
 // chosenAction finds the account and the action that the path names.
-func (a *Accounts) chosenAction(r *http.Request, v *visit) (*Account, *userAction, error) {
-	acc, err := a.store.Account(r.Context(), r.PathValue("id"))
+func (a *Accounts) chosenAction(ctx context.Context, s Store, r *http.Request, v *visit) (*Account, *userAction, error) {
+	acc, err := s.Account(ctx, r.PathValue("id"))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -191,7 +193,7 @@ func (a *Accounts) chosenAction(r *http.Request, v *visit) (*Account, *userActio
 
 // userActionPage is GET /admin/users/{id}/{action}/.
 func (a *Accounts) userActionPage(w http.ResponseWriter, r *http.Request, v *visit) error {
-	acc, act, err := a.chosenAction(r, v)
+	acc, act, err := a.chosenAction(r.Context(), a.store, r, v)
 	if err != nil {
 		return err
 	}
@@ -200,14 +202,29 @@ func (a *Accounts) userActionPage(w http.ResponseWriter, r *http.Request, v *vis
 	return nil
 }
 
-// userAction is POST /admin/users/{id}/{action}/.
+// userAction is POST /admin/users/{id}/{action}/. The transaction looks again at
+// who acts: of two administrators who demote each other at once, one stays.
 func (a *Accounts) userAction(w http.ResponseWriter, r *http.Request, v *visit) error {
-	acc, act, err := a.chosenAction(r, v)
+	var acc *Account
+	var act *userAction
+	err := a.store.InTx(r.Context(), func(ctx context.Context, tx Store) error {
+		actor, err := tx.Account(ctx, v.account.ID)
+		if err != nil {
+			return err
+		}
+		if !actor.Admin || actor.Disabled {
+			return errNoPage
+		}
+		if acc, act, err = a.chosenAction(ctx, tx, r, v); err != nil || act.do == nil {
+			return err
+		}
+		return act.do(a, ctx, actor.ID, acc)
+	})
 	if err != nil {
 		return err
 	}
-	if err := act.do(a, r.Context(), v.account.ID, acc); err != nil {
-		return err
+	if act.then != nil {
+		act.then(a, r.Context(), acc)
 	}
 	to := a.userURL(acc.ID)
 	if act.done == "user-deleted" {
