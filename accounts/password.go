@@ -72,7 +72,7 @@ func (a *Accounts) changePassword(w http.ResponseWriter, r *http.Request, v *vis
 		if err := p.accept(ctx, tx, o.session.CreatedAt); err != nil {
 			return err
 		}
-		if err := a.replacePassword(ctx, tx, p.account.ID, hash, o.deviceHash); err != nil {
+		if err := a.replacePassword(ctx, tx, p.account.ID, hash, o.session.Device); err != nil {
 			return err
 		}
 		if err := a.begin(ctx, tx, r, o); err != nil {

@@ -2,7 +2,6 @@ package accounts
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/valetkey/valetkey/internal/pages"
@@ -56,8 +55,10 @@ func (a *Accounts) setup(w http.ResponseWriter, r *http.Request) error {
 			if err := a.use(ctx, tx, l); err != nil {
 				return err
 			}
-			if any, err := a.anybody(ctx, tx); any || err != nil {
-				return errors.Join(err, errLink)
+			if any, err := a.anybody(ctx, tx); err != nil {
+				return err
+			} else if any {
+				return errLink
 			}
 			return a.insert(ctx, tx, "", acc)
 		})

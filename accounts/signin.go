@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,12 +90,7 @@ func (a *Accounts) deviceKnown(ctx context.Context, device oauth.Hash, accountID
 		return false, nil
 	}
 	ids, err := a.store.DeviceAccounts(ctx, device, a.cfg.Now())
-	for _, id := range ids {
-		if id == accountID {
-			return true, err
-		}
-	}
-	return false, err
+	return slices.Contains(ids, accountID), err
 }
 
 // accept records the success inside tx. errWrong if the password was changed or
@@ -134,18 +130,16 @@ func (a *Accounts) VerifyPassword(ctx context.Context, username string, password
 
 // opening is a session about to be made, and the cookies it will have.
 type opening struct {
-	session       *Session
-	cookie        oauth.Secret
-	device        oauth.Secret
-	deviceHash    oauth.Hash
-	cookieForever bool
+	session *Session
+	cookie  oauth.Secret
+	device  oauth.Secret
 }
 
 // open prepares a session for the browser that sent r. Its id and its cookie
 // are always new, whatever cookies came with the request.
 func (a *Accounts) open(r *http.Request, accountID string, remember bool) (*opening, error) {
 	ctx, now := r.Context(), a.cfg.Now()
-	o := &opening{cookie: drawSecret(), cookieForever: remember}
+	o := &opening{cookie: drawSecret()}
 	hash, value, ok := a.cookie(r, deviceCookie)
 	if ok {
 		// A device cookie that nobody signed in with may have been planted.
@@ -159,7 +153,7 @@ func (a *Accounts) open(r *http.Request, accountID string, remember bool) (*open
 		value = drawSecret()
 		hash = oauth.HashSecret(value)
 	}
-	o.device, o.deviceHash = value, hash
+	o.device = value
 	life := a.cfg.Absolute
 	if remember {
 		life = a.cfg.Remember
@@ -186,13 +180,13 @@ func (a *Accounts) begin(ctx context.Context, tx Store, r *http.Request, o *open
 	if err := tx.CreateSession(ctx, o.session); err != nil {
 		return err
 	}
-	return tx.TrustDevice(ctx, Device{Hash: o.deviceHash, AccountID: o.session.AccountID, CreatedAt: now, ExpiresAt: now.Add(deviceLife)})
+	return tx.TrustDevice(ctx, Device{Hash: o.session.Device, AccountID: o.session.AccountID, CreatedAt: now, ExpiresAt: now.Add(deviceLife)})
 }
 
 // give hands the browser its cookies, once the session is in the store.
 func (a *Accounts) give(w http.ResponseWriter, o *opening) {
 	life := time.Duration(0)
-	if o.cookieForever {
+	if o.session.Remember {
 		life = a.cfg.Remember
 	}
 	a.setCookie(w, sessionCookie, o.cookie, life)
