@@ -244,7 +244,17 @@ func (v *visitor) personalToken(name string, scopes ...string) string {
 	return secret
 }
 
-// idOf is the last part but the given one of the page's address.
+var viewLink = regexp.MustCompile(`/tokens/([^/"]+)/view/`)
+
+// authorizationID is the first authorized application of the settings page.
+func authorizationID(body []byte) string {
+	if m := viewLink.FindSubmatch(body); m != nil {
+		return string(m[1])
+	}
+	return ""
+}
+
+// idOf is the token or client that the page's address names.
 func idOf(p *browser.Page) string {
 	parts := strings.Split(strings.Trim(p.URL.Path, "/"), "/")
 	for i, part := range parts {
