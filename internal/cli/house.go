@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/valetkey/valetkey"
@@ -232,9 +233,12 @@ func (h *house) scopes() []oauth.Scope {
 	return list
 }
 
-// purge deletes what has expired until ctx ends.
-func (h *house) purge(ctx context.Context) {
-	go h.server.Start(ctx)
+// keepHouse deletes what has expired until ctx ends, and returns when nothing is
+// left to be written.
+func (h *house) keepHouse(ctx context.Context) {
+	var engine sync.WaitGroup
+	engine.Go(func() { h.server.Start(ctx) })
+	defer engine.Wait()
 	const batch, pause = 1000, time.Minute
 	for ctx.Err() == nil {
 		n, err := h.door.Purge(ctx, h.env.Now(), batch)

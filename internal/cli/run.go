@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -20,6 +21,10 @@ const (
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
 )
+
+// echo is how long after a stop signal another counts as the same: timeout(1)
+// and terminals send one to the process and one to its group.
+const echo = 100 * time.Millisecond
 
 // listen takes the address, or says in a sentence why not.
 func listen(addr string) (net.Listener, error) {
@@ -38,15 +43,17 @@ func listen(addr string) (net.Listener, error) {
 // run serves until the process is told to stop, then stops in order: /readyz
 // says no at once, so that a proxy sends its requests elsewhere; after the drain
 // time no connection is accepted; requests in flight may finish within the grace
-// time. A second signal stops at once.
+// time, and what they left to be written is written. A second signal stops at once.
 func (h *house) run(ctx context.Context, l net.Listener, handler http.Handler, hl *health) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
 
-	background, stop := context.WithCancel(ctx)
+	// Housekeeping outlives the requests: the last of them may leave it work.
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	go h.purge(background)
+	var housekeeping sync.WaitGroup
+	housekeeping.Go(func() { h.keepHouse(background) })
 
 	server := &http.Server{
 		Handler:           handler,
@@ -67,23 +74,30 @@ func (h *house) run(ctx context.Context, l net.Listener, handler http.Handler, h
 	hl.draining.Store(true)
 	drain, grace := h.loaded.Server.Drain.Std(), h.loaded.Server.Grace.Std()
 	h.log.InfoContext(ctx, "stopping", "drain", drain.String(), "grace", grace.String())
-	finished := make(chan error, 1)
+	finished := make(chan struct{})
 	go func() {
+		defer close(finished)
 		time.Sleep(drain)
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 		defer cancel()
-		finished <- server.Shutdown(limited)
-	}()
-	select {
-	case <-signals:
-		server.Close()
-		return unavailablef("stopped at once by a second signal")
-	case err := <-finished:
-		if err != nil {
+		if err := server.Shutdown(limited); err != nil {
 			server.Close()
 			h.log.WarnContext(ctx, "requests in flight were cut off", "error", err)
 		}
+		stop()
+		housekeeping.Wait()
+	}()
+	for first := time.Now(); ; {
+		select {
+		case <-signals:
+			if time.Since(first) < echo {
+				continue
+			}
+			server.Close()
+			return unavailablef("stopped at once by a second signal")
+		case <-finished:
+			h.log.InfoContext(ctx, "stopped")
+			return nil
+		}
 	}
-	h.log.InfoContext(ctx, "stopped")
-	return nil
 }

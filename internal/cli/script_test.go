@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bufio"
+	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
@@ -46,7 +47,7 @@ func script(t *testing.T, name string) {
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "capture": capture, "waitfor": waitfor, "fetch": fetch, "hold": hold, "release": release, "mode": mode, "lacks": lacks, "terminate": terminate,
+			"exits": exits, "capture": capture, "waitfor": waitfor, "fetch": fetch, "hold": hold, "release": release, "mode": mode, "lacks": lacks, "terminate": terminate, "busy": busy,
 		},
 	})
 }
@@ -191,6 +192,20 @@ func lacks(ts *testscript.TestScript, _ bool, args []string) {
 	if strings.Contains(ts.ReadFile(args[0]), args[1]) {
 		ts.Fatalf("%s holds %q", args[0], args[1])
 	}
+}
+
+// busy DATABASE TIME: nobody can write to the database for that long.
+func busy(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0])+"?_txlock=immediate")
+	ts.Check(err)
+	tx, err := db.Begin()
+	ts.Check(err)
+	time.AfterFunc(d, func() {
+		tx.Rollback()
+		db.Close()
+	})
 }
 
 func TestHelp(t *testing.T)                                 { script(t, "help") }
