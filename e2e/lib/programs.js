@@ -36,7 +36,9 @@ export async function workshop () {
 async function start (file, args, env, url, dir) {
   const logFile = path.join(dir, path.basename(file) + '.log')
   const log = createWriteStream(logFile, { flags: 'a' })
-  const child = spawn(file, args, { cwd: dir, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  // The knobs of tests are spelled like settings, and are none.
+  const foreign = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('VALETKEY_')))
+  const child = spawn(file, args, { cwd: dir, env: { ...foreign, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   child.stdout.pipe(log, { end: false })
   child.stderr.pipe(log, { end: false })
   const ended = new Promise(resolve => child.once('exit', resolve))

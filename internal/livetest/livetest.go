@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -106,8 +107,14 @@ func (s *Site) Run(ctx context.Context, stdin string, args ...string) (string, e
 func (s *Site) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, s.Binary, args...)
 	cmd.Dir = s.Dir
-	cmd.Env = append(os.Environ(), s.Env...)
+	cmd.Env = append(foreign(os.Environ()), s.Env...)
 	return cmd
+}
+
+// foreign leaves out what the program would take for its configuration; the
+// knobs of tests are spelled like it.
+func foreign(environ []string) []string {
+	return slices.DeleteFunc(environ, func(pair string) bool { return strings.HasPrefix(pair, "VALETKEY_") })
 }
 
 // Server is one running "valetkey serve".
