@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/valetkey/valetkey/accounts"
+	"github.com/valetkey/valetkey/internal/sqldb"
 	"github.com/valetkey/valetkey/oauth"
 )
 
@@ -25,7 +26,7 @@ const (
 
 // TrustDevice implements [accounts.Store].
 func (s *Store) TrustDevice(ctx context.Context, d accounts.Device) error {
-	_, err := s.exec(ctx, sqlTrustDevice, d.Hash[:], d.AccountID, micros(d.CreatedAt), micros(d.ExpiresAt))
+	_, err := s.exec(ctx, sqlTrustDevice, d.Hash[:], d.AccountID, sqldb.Micros(d.CreatedAt), sqldb.Micros(d.ExpiresAt))
 	return err
 }
 
@@ -33,7 +34,7 @@ func (s *Store) TrustDevice(ctx context.Context, d accounts.Device) error {
 func (s *Store) DeviceAccounts(ctx context.Context, hash oauth.Hash, now time.Time) ([]string, error) {
 	return list(ctx, s.db.Read(ctx), func(row interface{ Scan(...any) error }) (id string, err error) {
 		return id, scan(row, &id)
-	}, sqlDeviceAccounts, hash[:], micros(now))
+	}, sqlDeviceAccounts, hash[:], sqldb.Micros(now))
 }
 
 // ForgetDevices implements [accounts.Store].
@@ -45,15 +46,15 @@ func (s *Store) ForgetDevices(ctx context.Context, accountID string, except oaut
 // CreateLink implements [accounts.Store].
 func (s *Store) CreateLink(ctx context.Context, l *accounts.Link) error {
 	_, err := s.exec(ctx, sqlCreateLink, l.Hash[:], string(l.Purpose), text(l.AccountID), l.Email, l.Name,
-		micros(l.CreatedAt), micros(l.ExpiresAt), micros(l.UsedAt))
+		sqldb.Micros(l.CreatedAt), sqldb.Micros(l.ExpiresAt), sqldb.Micros(l.UsedAt))
 	return err
 }
 
 // Link implements [accounts.Store].
 func (s *Store) Link(ctx context.Context, hash oauth.Hash) (*accounts.Link, error) {
 	l := &accounts.Link{}
-	err := scan(s.db.Read(ctx).QueryRowContext(ctx, sqlLink, hash[:]), digest{&l.Hash}, (*string)(&l.Purpose), &l.AccountID, &l.Email, &l.Name,
-		clock{&l.CreatedAt}, clock{&l.ExpiresAt}, clock{&l.UsedAt})
+	err := scan(s.db.Read(ctx).QueryRowContext(ctx, sqlLink, hash[:]), sqldb.ScanBytes(l.Hash[:]), (*string)(&l.Purpose), &l.AccountID, &l.Email, &l.Name,
+		sqldb.ScanTime(&l.CreatedAt), sqldb.ScanTime(&l.ExpiresAt), sqldb.ScanTime(&l.UsedAt))
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +63,7 @@ func (s *Store) Link(ctx context.Context, hash oauth.Hash) (*accounts.Link, erro
 
 // UseLink implements [accounts.Store].
 func (s *Store) UseLink(ctx context.Context, hash oauth.Hash, now time.Time) error {
-	return s.one(ctx, accounts.ErrUsed, sqlUseLink, hash[:], micros(now))
+	return s.one(ctx, accounts.ErrUsed, sqlUseLink, hash[:], sqldb.Micros(now))
 }
 
 // DeleteLinks implements [accounts.Store].
@@ -105,7 +106,7 @@ func (s *Store) CountAttempt(ctx context.Context, key string, l accounts.Limit, 
 		if err != nil || n > 0 {
 			return err
 		}
-		return scan(s.db.Read(ctx).QueryRowContext(ctx, sqlRetryAt, key), clock{&retryAt})
+		return scan(s.db.Read(ctx).QueryRowContext(ctx, sqlRetryAt, key), sqldb.ScanTime(&retryAt))
 	})
 	return retryAt, err
 }
@@ -143,7 +144,7 @@ func (s *Store) Purge(ctx context.Context, now, idle time.Time, limit int) (int,
 		if p.idle {
 			before = idle
 		}
-		n, err := s.exec(ctx, p.text, micros(before), limit)
+		n, err := s.exec(ctx, p.text, sqldb.Micros(before), limit)
 		if err != nil {
 			return total, fmt.Errorf("purge: %w", err)
 		}

@@ -4,16 +4,16 @@ import (
 	"context"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/valetkey/valetkey/accounts"
+	"github.com/valetkey/valetkey/internal/sqldb"
 	"github.com/valetkey/valetkey/oauth"
 )
 
 const accountColumns = `a.id, a.email, a.email_verified, a.name, a.password_hash, a.admin, a.disabled, a.created_at, a.last_sign_in_at`
 
 func accountFields(a *accounts.Account) []any {
-	return []any{&a.ID, &a.Email, &a.EmailVerified, &a.Name, &a.PasswordHash, &a.Admin, &a.Disabled, clock{&a.CreatedAt}, clock{&a.LastSignInAt}}
+	return []any{&a.ID, &a.Email, &a.EmailVerified, &a.Name, &a.PasswordHash, &a.Admin, &a.Disabled, sqldb.ScanTime(&a.CreatedAt), sqldb.ScanTime(&a.LastSignInAt)}
 }
 
 func readAccount(row interface{ Scan(...any) error }) (*accounts.Account, error) {
@@ -30,7 +30,7 @@ const (
 	sqlAccount        = `SELECT ` + accountColumns + ` FROM accounts_accounts a WHERE a.id = $1`
 	sqlAccountByEmail = `SELECT ` + accountColumns + ` FROM accounts_accounts a WHERE a.email = $1`
 	sqlListAccounts   = `SELECT ` + accountColumns + ` FROM accounts_accounts a
-		WHERE ($1 = '' OR lower(a.id) LIKE $1 ESCAPE '\' OR lower(a.email) LIKE $1 ESCAPE '\' OR lower(a.name) LIKE $1 ESCAPE '\')
+		WHERE (lower(a.id) LIKE $1 ESCAPE '\' OR lower(a.email) LIKE $1 ESCAPE '\' OR lower(a.name) LIKE $1 ESCAPE '\')
 		AND ($2 = '' OR (a.created_at, a.id) < (SELECT b.created_at, b.id FROM accounts_accounts b WHERE b.id = $2))
 		ORDER BY a.created_at DESC, a.id DESC LIMIT $3`
 	sqlRenameAccount   = `UPDATE accounts_accounts SET name = $2 WHERE id = $1`
@@ -46,12 +46,12 @@ const (
 // CreateAccount implements [accounts.Store].
 func (s *Store) CreateAccount(ctx context.Context, a *accounts.Account) error {
 	return s.one(ctx, accounts.ErrExists, sqlCreateAccount, a.ID, a.Email, a.EmailVerified, a.Name, a.PasswordHash,
-		a.Admin, a.Disabled, micros(a.CreatedAt), micros(a.LastSignInAt))
+		a.Admin, a.Disabled, sqldb.Micros(a.CreatedAt), sqldb.Micros(a.LastSignInAt))
 }
 
 // Account implements [accounts.Store].
 func (s *Store) Account(ctx context.Context, id string) (*accounts.Account, error) {
-	if !storable(id) {
+	if !sqldb.Storable(id) {
 		return nil, accounts.ErrNotFound
 	}
 	return readAccount(s.db.Read(ctx).QueryRowContext(ctx, sqlAccount, id))
@@ -59,7 +59,7 @@ func (s *Store) Account(ctx context.Context, id string) (*accounts.Account, erro
 
 // AccountByEmail implements [accounts.Store].
 func (s *Store) AccountByEmail(ctx context.Context, email string) (*accounts.Account, error) {
-	if !storable(email) {
+	if !sqldb.Storable(email) {
 		return nil, accounts.ErrNotFound
 	}
 	return readAccount(s.db.Read(ctx).QueryRowContext(ctx, sqlAccountByEmail, email))
@@ -67,21 +67,14 @@ func (s *Store) AccountByEmail(ctx context.Context, email string) (*accounts.Acc
 
 // ListAccounts implements [accounts.Store].
 func (s *Store) ListAccounts(ctx context.Context, q accounts.AccountQuery, p accounts.Page) ([]*accounts.Account, error) {
-	if !storable(q.Text) || !storable(p.After) {
+	if !sqldb.Storable(q.Text) || !sqldb.Storable(p.After) {
 		return nil, nil
 	}
-	return list(ctx, s.db.Read(ctx), readAccount, sqlListAccounts, contains(q.Text), p.After, p.Limit)
-}
-
-// storable: PostgreSQL refuses other texts with an error, so no row has one.
-func storable(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
-
-// contains is a LIKE pattern for texts that contain s; empty for empty.
-func contains(s string) string {
-	if s == "" {
-		return ""
+	pattern, ok := sqldb.Containing(q.Text)
+	if !ok {
+		return nil, nil
 	}
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(s)) + "%"
+	return list(ctx, s.db.Read(ctx), readAccount, sqlListAccounts, pattern, p.After, p.Limit)
 }
 
 // RenameAccount implements [accounts.Store].
@@ -111,7 +104,7 @@ func (s *Store) SetPassword(ctx context.Context, id, hash string) error {
 
 // ConfirmPassword implements [accounts.Store].
 func (s *Store) ConfirmPassword(ctx context.Context, id, hash, rehash string, now time.Time) error {
-	return s.one(ctx, accounts.ErrNotFound, sqlConfirmPassword, id, hash, rehash, micros(now))
+	return s.one(ctx, accounts.ErrNotFound, sqlConfirmPassword, id, hash, rehash, sqldb.Micros(now))
 }
 
 // DeleteAccount implements [accounts.Store].
@@ -123,8 +116,8 @@ const sessionColumns = `s.id, s.hash, s.account_id, s.created_at, s.auth_time, s
 		s.device, s.agent, s.system, s.network, s.exact`
 
 func sessionFields(v *accounts.Session, amr *string) []any {
-	return []any{&v.ID, digest{&v.Hash}, &v.AccountID, clock{&v.CreatedAt}, clock{&v.AuthTime}, amr, clock{&v.ExpiresAt},
-		clock{&v.LastSeenAt}, clock{&v.StaleAt}, &v.Remember, digest{&v.Device}, &v.Agent, &v.System, &v.Network, digest{&v.Exact}}
+	return []any{&v.ID, sqldb.ScanBytes(v.Hash[:]), &v.AccountID, sqldb.ScanTime(&v.CreatedAt), sqldb.ScanTime(&v.AuthTime), amr, sqldb.ScanTime(&v.ExpiresAt),
+		sqldb.ScanTime(&v.LastSeenAt), sqldb.ScanTime(&v.StaleAt), &v.Remember, sqldb.ScanBytes(v.Device[:]), &v.Agent, &v.System, &v.Network, sqldb.ScanBytes(v.Exact[:])}
 }
 
 func readSession(row interface{ Scan(...any) error }) (*accounts.Session, error) {
@@ -158,8 +151,8 @@ const (
 
 // CreateSession implements [accounts.Store].
 func (s *Store) CreateSession(ctx context.Context, v *accounts.Session) error {
-	_, err := s.exec(ctx, sqlCreateSession, v.ID, v.Hash[:], v.AccountID, micros(v.CreatedAt), micros(v.AuthTime), strings.Join(v.AMR, " "),
-		micros(v.ExpiresAt), micros(v.LastSeenAt), micros(v.StaleAt), v.Remember, v.Device[:], v.Agent, v.System, v.Network, v.Exact[:])
+	_, err := s.exec(ctx, sqlCreateSession, v.ID, v.Hash[:], v.AccountID, sqldb.Micros(v.CreatedAt), sqldb.Micros(v.AuthTime), strings.Join(v.AMR, " "),
+		sqldb.Micros(v.ExpiresAt), sqldb.Micros(v.LastSeenAt), sqldb.Micros(v.StaleAt), v.Remember, v.Device[:], v.Agent, v.System, v.Network, v.Exact[:])
 	return err
 }
 
@@ -176,22 +169,25 @@ func (s *Store) Session(ctx context.Context, hash oauth.Hash) (*accounts.Session
 
 // TouchSession implements [accounts.Store].
 func (s *Store) TouchSession(ctx context.Context, id string, now time.Time) error {
-	_, err := s.exec(ctx, sqlTouchSession, id, micros(now))
+	_, err := s.exec(ctx, sqlTouchSession, id, sqldb.Micros(now))
 	return err
 }
 
 // MarkSessionStale implements [accounts.Store].
 func (s *Store) MarkSessionStale(ctx context.Context, id string, now time.Time) error {
-	return s.one(ctx, accounts.ErrUsed, sqlMarkSessionStale, id, micros(now))
+	return s.one(ctx, accounts.ErrUsed, sqlMarkSessionStale, id, sqldb.Micros(now))
 }
 
 // ListSessions implements [accounts.Store].
 func (s *Store) ListSessions(ctx context.Context, accountID string, now time.Time) ([]*accounts.Session, error) {
-	return list(ctx, s.db.Read(ctx), readSession, sqlListSessions, accountID, micros(now))
+	return list(ctx, s.db.Read(ctx), readSession, sqlListSessions, accountID, sqldb.Micros(now))
 }
 
 // EndSession implements [accounts.Store].
 func (s *Store) EndSession(ctx context.Context, accountID, id string) error {
+	if !sqldb.Storable(id) {
+		return accounts.ErrNotFound
+	}
 	return s.one(ctx, accounts.ErrNotFound, sqlEndSession, id, accountID)
 }
 

@@ -17,11 +17,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"time"
 
 	"github.com/valetkey/valetkey/accounts"
 	"github.com/valetkey/valetkey/internal/sqldb"
-	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store/sqlstore"
 )
 
@@ -116,38 +114,6 @@ func list[T any](ctx context.Context, q sqldb.Querier, read func(row interface{ 
 		return nil, fmt.Errorf("sqlaccounts: %w", err)
 	}
 	return out, nil
-}
-
-// micros writes a time; a zero time is NULL.
-func micros(t time.Time) sql.NullInt64 {
-	return sql.NullInt64{Int64: t.UnixMicro(), Valid: !t.IsZero()}
-}
-
-// clock reads a time that micros wrote.
-type clock struct{ to *time.Time }
-
-func (c clock) Scan(v any) error {
-	var n sql.NullInt64
-	if err := n.Scan(v); err != nil {
-		return err
-	}
-	*c.to = time.Time{}
-	if n.Valid {
-		*c.to = time.UnixMicro(n.Int64).UTC()
-	}
-	return nil
-}
-
-// digest reads a hash.
-type digest struct{ to *oauth.Hash }
-
-func (d digest) Scan(v any) error {
-	b, ok := v.([]byte)
-	if !ok || len(b) != len(d.to) {
-		return fmt.Errorf("want a hash of %d bytes", len(d.to))
-	}
-	copy(d.to[:], b)
-	return nil
 }
 
 // text writes a string; an empty one is NULL.

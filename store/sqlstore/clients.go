@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/sqldb"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
@@ -14,7 +15,7 @@ const clientColumns = `id, type, name, description, website, owner, auth_method,
 func intoClient(c *oauth.Client) []any {
 	return []any{&c.ID, &c.Type, &c.Name, toOpt(&c.Description), toOpt(&c.Website), toOpt(&c.Owner), &c.AuthMethod,
 		toTexts(&c.RedirectURIs), toWords(&c.GrantTypes), toWords(&c.Scopes), toWords(&c.DefaultScopes),
-		&c.RequirePKCE, &c.FirstParty, &c.Internal, &c.Disabled, toTime(&c.CreatedAt), toTime(&c.UpdatedAt)}
+		&c.RequirePKCE, &c.FirstParty, &c.Internal, &c.Disabled, sqldb.ScanTime(&c.CreatedAt), sqldb.ScanTime(&c.UpdatedAt)}
 }
 
 const sqlCreateClient = `INSERT INTO oauth_clients (` + clientColumns + `)
@@ -114,7 +115,7 @@ func (s *Store) ListClients(ctx context.Context, f store.ClientQuery, p store.Pa
 const secretColumns = `id, client_id, hash, hint, created_at, expires_at, last_used_at`
 
 func intoSecret(c *oauth.ClientSecret) []any {
-	return []any{&c.ID, &c.ClientID, toHash(&c.Hash), toOpt(&c.Hint), toTime(&c.CreatedAt), toTime(&c.ExpiresAt), toTime(&c.LastUsedAt)}
+	return []any{&c.ID, &c.ClientID, sqldb.ScanBytes(c.Hash[:]), toOpt(&c.Hint), sqldb.ScanTime(&c.CreatedAt), sqldb.ScanTime(&c.ExpiresAt), sqldb.ScanTime(&c.LastUsedAt)}
 }
 
 const (
@@ -128,7 +129,7 @@ const (
 func (s *Store) CreateClientSecret(ctx context.Context, c *oauth.ClientSecret) error {
 	return s.write(ctx, func(ctx context.Context) error {
 		n, err := s.insert(ctx, sqlCreateSecret, c.ID, c.ClientID, c.Hash[:], opt(c.Hint),
-			micros(c.CreatedAt), optMicros(c.ExpiresAt), optMicros(c.LastUsedAt))
+			micros(c.CreatedAt), sqldb.Micros(c.ExpiresAt), sqldb.Micros(c.LastUsedAt))
 		return s.createdIn(ctx, n, err, sqlSecretExists, c.ID)
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/sqldb"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
@@ -12,8 +13,8 @@ import (
 const codeColumns = `id, hash, grant_id, client_id, subject, scopes, redirect_uri, code_challenge, issued_at, expires_at, used_at`
 
 func intoCode(c *oauth.AuthorizationCode) []any {
-	return []any{&c.ID, toHash(&c.Hash), &c.GrantID, &c.ClientID, &c.Subject, toWords(&c.Scopes), toOpt(&c.RedirectURI),
-		toOpt(&c.CodeChallenge), toTime(&c.IssuedAt), toTime(&c.ExpiresAt), toTime(&c.UsedAt)}
+	return []any{&c.ID, sqldb.ScanBytes(c.Hash[:]), &c.GrantID, &c.ClientID, &c.Subject, toWords(&c.Scopes), toOpt(&c.RedirectURI),
+		toOpt(&c.CodeChallenge), sqldb.ScanTime(&c.IssuedAt), sqldb.ScanTime(&c.ExpiresAt), sqldb.ScanTime(&c.UsedAt)}
 }
 
 const (
@@ -28,7 +29,7 @@ const (
 func (s *Store) CreateCode(ctx context.Context, c *oauth.AuthorizationCode) error {
 	return s.write(ctx, func(ctx context.Context) error {
 		n, err := s.insert(ctx, sqlCreateCode, c.ID, c.Hash[:], c.GrantID, c.ClientID, c.Subject, words(c.Scopes),
-			opt(c.RedirectURI), opt(c.CodeChallenge), micros(c.IssuedAt), micros(c.ExpiresAt), optMicros(c.UsedAt))
+			opt(c.RedirectURI), opt(c.CodeChallenge), micros(c.IssuedAt), micros(c.ExpiresAt), sqldb.Micros(c.UsedAt))
 		return s.createdIn(ctx, n, err, sqlCodeExists, c.ID)
 	})
 }
@@ -88,7 +89,7 @@ const requestColumns = `id, session_id, subject, client_id, response_type, redir
 
 func intoRequest(r *oauth.AuthorizationRequest) []any {
 	return []any{&r.ID, &r.SessionID, &r.Subject, &r.ClientID, &r.ResponseType, &r.RedirectURI, &r.RedirectURISent,
-		toWords(&r.Scopes), toOpt(&r.State), toOpt(&r.CodeChallenge), toTime(&r.CreatedAt), toTime(&r.ExpiresAt), toTime(&r.UsedAt)}
+		toWords(&r.Scopes), toOpt(&r.State), toOpt(&r.CodeChallenge), sqldb.ScanTime(&r.CreatedAt), sqldb.ScanTime(&r.ExpiresAt), sqldb.ScanTime(&r.UsedAt)}
 }
 
 const (
@@ -103,7 +104,7 @@ func (s *Store) CreateRequest(ctx context.Context, r *oauth.AuthorizationRequest
 	return s.write(ctx, func(ctx context.Context) error {
 		n, err := s.insert(ctx, sqlCreateRequest, r.ID, r.SessionID, r.Subject, r.ClientID, r.ResponseType, r.RedirectURI,
 			r.RedirectURISent, words(r.Scopes), opt(r.State), opt(r.CodeChallenge),
-			micros(r.CreatedAt), micros(r.ExpiresAt), optMicros(r.UsedAt))
+			micros(r.CreatedAt), micros(r.ExpiresAt), sqldb.Micros(r.UsedAt))
 		return s.createdIn(ctx, n, err, sqlRequestExists, r.ID)
 	})
 }

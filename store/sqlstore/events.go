@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/valetkey/valetkey/internal/sqldb"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
@@ -11,7 +12,7 @@ import (
 const eventColumns = `id, at, type, actor, subject, client_id, token_id, network, request_id, detail`
 
 func intoEvent(e *oauth.Event) []any {
-	return []any{&e.ID, toTime(&e.At), &e.Type, toOpt(&e.Actor), toOpt(&e.Subject), toOpt(&e.ClientID),
+	return []any{&e.ID, sqldb.ScanTime(&e.At), &e.Type, toOpt(&e.Actor), toOpt(&e.Subject), toOpt(&e.ClientID),
 		toOpt(&e.TokenID), toOpt(&e.Network), toOpt(&e.RequestID), toOpt(&e.Detail)}
 }
 

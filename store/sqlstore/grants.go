@@ -4,13 +4,14 @@ import (
 	"context"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/sqldb"
 	"github.com/valetkey/valetkey/oauth"
 )
 
 const grantColumns = `id, client_id, subject, scopes, created_at, revoked_at, last_used_at`
 
 func intoGrant(g *oauth.Grant) []any {
-	return []any{&g.ID, &g.ClientID, &g.Subject, toWords(&g.Scopes), toTime(&g.CreatedAt), toTime(&g.RevokedAt), toTime(&g.LastUsedAt)}
+	return []any{&g.ID, &g.ClientID, &g.Subject, toWords(&g.Scopes), sqldb.ScanTime(&g.CreatedAt), sqldb.ScanTime(&g.RevokedAt), sqldb.ScanTime(&g.LastUsedAt)}
 }
 
 const (
@@ -24,7 +25,7 @@ const (
 func (s *Store) CreateGrant(ctx context.Context, g *oauth.Grant) error {
 	return s.write(ctx, func(ctx context.Context) error {
 		n, err := s.insert(ctx, sqlCreateGrant, g.ID, g.ClientID, g.Subject, words(g.Scopes),
-			micros(g.CreatedAt), optMicros(g.RevokedAt), optMicros(g.LastUsedAt))
+			micros(g.CreatedAt), sqldb.Micros(g.RevokedAt), sqldb.Micros(g.LastUsedAt))
 		return s.createdIn(ctx, n, err, sqlGrantExists, g.ID)
 	})
 }

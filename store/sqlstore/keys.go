@@ -4,13 +4,14 @@ import (
 	"context"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/sqldb"
 	"github.com/valetkey/valetkey/store"
 )
 
 const keyColumns = `id, algorithm, state, sealed, public, created_at, retired_at, expires_at`
 
 func intoKey(k *store.SigningKey) []any {
-	return []any{&k.ID, &k.Algorithm, &k.State, &k.Sealed, &k.Public, toTime(&k.CreatedAt), toTime(&k.RetiredAt), toTime(&k.ExpiresAt)}
+	return []any{&k.ID, &k.Algorithm, &k.State, &k.Sealed, &k.Public, sqldb.ScanTime(&k.CreatedAt), sqldb.ScanTime(&k.RetiredAt), sqldb.ScanTime(&k.ExpiresAt)}
 }
 
 // A taken id and a second active key of the algorithm are conflicts alike.
@@ -20,7 +21,7 @@ const sqlCreateKey = `INSERT INTO oauth_keys (` + keyColumns + `) VALUES ($1, $2
 func (s *Store) CreateKey(ctx context.Context, k *store.SigningKey) error {
 	return s.write(ctx, func(ctx context.Context) error {
 		return created(s.insert(ctx, sqlCreateKey, k.ID, k.Algorithm, string(k.State), k.Sealed, k.Public,
-			micros(k.CreatedAt), optMicros(k.RetiredAt), optMicros(k.ExpiresAt)))
+			micros(k.CreatedAt), sqldb.Micros(k.RetiredAt), sqldb.Micros(k.ExpiresAt)))
 	})
 }
 
@@ -40,7 +41,7 @@ const (
 
 // RetireKey implements [store.Keys].
 func (s *Store) RetireKey(ctx context.Context, id string, now, expires time.Time) error {
-	return s.use(ctx, sqlRetireKey, sqlKeyUsed, id, micros(now), optMicros(expires))
+	return s.use(ctx, sqlRetireKey, sqlKeyUsed, id, micros(now), sqldb.Micros(expires))
 }
 
 // ResealKey implements [store.Keys].

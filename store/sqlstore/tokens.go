@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/sqldb"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
@@ -12,9 +13,9 @@ const tokenColumns = `id, kind, hash, grant_id, client_id, subject, scopes, issu
 	rotated_at, successor_id, name, description, hint, internal, last_used_at, last_used_network`
 
 func intoToken(t *oauth.Token) []any {
-	return []any{&t.ID, &t.Kind, toHash(&t.Hash), toOpt(&t.GrantID), toOpt(&t.ClientID), &t.Subject, toWords(&t.Scopes),
-		toTime(&t.IssuedAt), toTime(&t.ExpiresAt), toTime(&t.RevokedAt), toTime(&t.RotatedAt), toOpt(&t.SuccessorID),
-		toOpt(&t.Name), toOpt(&t.Description), toOpt(&t.Hint), &t.Internal, toTime(&t.LastUsedAt), toOpt(&t.LastUsedNetwork)}
+	return []any{&t.ID, &t.Kind, sqldb.ScanBytes(t.Hash[:]), toOpt(&t.GrantID), toOpt(&t.ClientID), &t.Subject, toWords(&t.Scopes),
+		sqldb.ScanTime(&t.IssuedAt), sqldb.ScanTime(&t.ExpiresAt), sqldb.ScanTime(&t.RevokedAt), sqldb.ScanTime(&t.RotatedAt), toOpt(&t.SuccessorID),
+		toOpt(&t.Name), toOpt(&t.Description), toOpt(&t.Hint), &t.Internal, sqldb.ScanTime(&t.LastUsedAt), toOpt(&t.LastUsedNetwork)}
 }
 
 const (
@@ -34,8 +35,8 @@ func (s *Store) CreateToken(ctx context.Context, t *oauth.Token) error {
 	}
 	return s.write(ctx, func(ctx context.Context) error {
 		n, err := s.insert(ctx, sqlCreateToken, t.ID, string(t.Kind), t.Hash[:], opt(t.GrantID), client, subject,
-			words(t.Scopes), micros(t.IssuedAt), optMicros(t.ExpiresAt), optMicros(t.RevokedAt), optMicros(t.RotatedAt),
-			opt(t.SuccessorID), opt(t.Name), opt(t.Description), opt(t.Hint), t.Internal, optMicros(t.LastUsedAt), opt(t.LastUsedNetwork),
+			words(t.Scopes), micros(t.IssuedAt), sqldb.Micros(t.ExpiresAt), sqldb.Micros(t.RevokedAt), sqldb.Micros(t.RotatedAt),
+			opt(t.SuccessorID), opt(t.Name), opt(t.Description), opt(t.Hint), t.Internal, sqldb.Micros(t.LastUsedAt), opt(t.LastUsedNetwork),
 			t.ClientID, t.Subject)
 		return s.createdIn(ctx, n, err, sqlTokenExists, t.ID)
 	})
@@ -77,7 +78,7 @@ const sqlReplaceToken = `UPDATE oauth_tokens SET hash = $2, hint = $3, issued_at
 // ReplaceToken implements [store.Tokens].
 func (s *Store) ReplaceToken(ctx context.Context, t *oauth.Token) error {
 	return s.write(ctx, func(ctx context.Context) error {
-		return require(s.insert(ctx, sqlReplaceToken, t.ID, t.Hash[:], opt(t.Hint), micros(t.IssuedAt), optMicros(t.ExpiresAt)))
+		return require(s.insert(ctx, sqlReplaceToken, t.ID, t.Hash[:], opt(t.Hint), micros(t.IssuedAt), sqldb.Micros(t.ExpiresAt)))
 	})
 }
 

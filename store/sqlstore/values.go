@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/valetkey/valetkey/oauth"
+	"github.com/valetkey/valetkey/internal/sqldb"
 	"github.com/valetkey/valetkey/store"
 )
 
@@ -19,7 +19,7 @@ var errText = errors.New("sqlstore: a text is not UTF-8, or has a NUL in it")
 
 func checkTexts(args []any) error {
 	for _, a := range args {
-		if t, ok := a.(string); ok && (!utf8.ValidString(t) || strings.Contains(t, "\x00")) {
+		if t, ok := a.(string); ok && !sqldb.Storable(t) {
 			return errText
 		}
 	}
@@ -39,15 +39,8 @@ func opt(s string) any {
 	return s
 }
 
-// micros is a column of unix microseconds; optMicros is NULL when zero.
+// micros is a column of unix microseconds that is never NULL.
 func micros(t time.Time) int64 { return t.UnixMicro() }
-
-func optMicros(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UnixMicro()
-}
 
 // words is a column of names with single spaces between them.
 type words []string
@@ -58,7 +51,7 @@ func (w words) Value() (driver.Value, error) {
 		return nil, nil
 	}
 	for _, name := range w {
-		if name == "" || strings.ContainsAny(name, " \x00") || !utf8.ValidString(name) {
+		if name == "" || strings.Contains(name, " ") || !sqldb.Storable(name) {
 			return nil, fmt.Errorf("%q cannot be a scope or a grant type", name)
 		}
 	}
@@ -82,12 +75,6 @@ func (t texts) Value() (driver.Value, error) {
 	return string(b), err
 }
 
-// scanner reads a column that may be NULL.
-type scanner func(v any) error
-
-// Scan implements [sql.Scanner].
-func (f scanner) Scan(v any) error { return f(v) }
-
 func asText(v any) (string, error) {
 	switch v := v.(type) {
 	case nil:
@@ -100,38 +87,14 @@ func asText(v any) (string, error) {
 	return "", fmt.Errorf("sqlstore: a text column holds a %T", v)
 }
 
-func toOpt(p *string) scanner {
+func toOpt(p *string) sqldb.Scanner {
 	return func(v any) (err error) {
 		*p, err = asText(v)
 		return err
 	}
 }
 
-func toTime(p *time.Time) scanner {
-	return func(v any) error {
-		switch v := v.(type) {
-		case nil:
-			*p = time.Time{}
-		case int64:
-			*p = time.UnixMicro(v).UTC()
-		default:
-			return fmt.Errorf("sqlstore: a time column holds a %T", v)
-		}
-		return nil
-	}
-}
-
-func toHash(p *oauth.Hash) scanner {
-	return func(v any) error {
-		b, ok := v.([]byte)
-		if !ok || copy(p[:], b) != len(p) || len(b) != len(p) {
-			return errors.New("sqlstore: a hash column does not hold a hash")
-		}
-		return nil
-	}
-}
-
-func toWords(p *[]string) scanner {
+func toWords(p *[]string) sqldb.Scanner {
 	return func(v any) error {
 		t, err := asText(v)
 		if err != nil || t == "" {
@@ -143,7 +106,7 @@ func toWords(p *[]string) scanner {
 	}
 }
 
-func toTexts(p *[]string) scanner {
+func toTexts(p *[]string) sqldb.Scanner {
 	return func(v any) error {
 		t, err := asText(v)
 		*p = nil
@@ -177,21 +140,16 @@ func (q *query) contains(text string, columns ...string) {
 	if text == "" {
 		return
 	}
-	pattern := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(asciiLower(text))
+	pattern, ok := sqldb.Containing(text)
+	if !ok {
+		q.conds = append(q.conds, "1 = 0")
+		return
+	}
 	either := make([]string, len(columns))
 	for i, c := range columns {
 		either[i] = "lower(" + c + `) LIKE ? ESCAPE '\'`
 	}
-	q.where("("+strings.Join(either, " OR ")+")", "%"+pattern+"%")
-}
-
-func asciiLower(s string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, s)
+	q.where("("+strings.Join(either, " OR ")+")", pattern)
 }
 
 // after keeps what follows the last row of the page before: rows whose columns

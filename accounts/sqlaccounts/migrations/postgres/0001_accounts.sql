@@ -1,10 +1,11 @@
 -- Times are UTC unix microseconds; NULL: never. Hashes are SHA-256.
+-- Collation "C" compares text byte by byte, whatever the database's own is.
 CREATE TABLE accounts_accounts (
-	id              TEXT    NOT NULL PRIMARY KEY,
-	email           TEXT    NOT NULL UNIQUE,
+	id              TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+	email           TEXT COLLATE "C" NOT NULL UNIQUE,
 	email_verified  BOOLEAN NOT NULL,
-	name            TEXT    NOT NULL,
-	password_hash   TEXT    NOT NULL,
+	name            TEXT COLLATE "C" NOT NULL,
+	password_hash   TEXT COLLATE "C" NOT NULL,
 	admin           BOOLEAN NOT NULL,
 	disabled        BOOLEAN NOT NULL,
 	created_at      BIGINT  NOT NULL,
@@ -13,20 +14,20 @@ CREATE TABLE accounts_accounts (
 CREATE INDEX accounts_accounts_created ON accounts_accounts (created_at, id);
 
 CREATE TABLE accounts_sessions (
-	id           TEXT    NOT NULL PRIMARY KEY,
+	id           TEXT COLLATE "C" NOT NULL PRIMARY KEY,
 	hash         BYTEA   NOT NULL UNIQUE,
-	account_id   TEXT    NOT NULL REFERENCES accounts_accounts (id) ON DELETE CASCADE,
+	account_id   TEXT COLLATE "C" NOT NULL REFERENCES accounts_accounts (id) ON DELETE CASCADE,
 	created_at   BIGINT  NOT NULL,
 	auth_time    BIGINT  NOT NULL,
-	amr          TEXT    NOT NULL, -- separated by spaces
+	amr          TEXT COLLATE "C" NOT NULL, -- separated by spaces
 	expires_at   BIGINT  NOT NULL,
 	last_seen_at BIGINT  NOT NULL,
 	stale_at     BIGINT,
 	remember     BOOLEAN NOT NULL,
 	device       BYTEA   NOT NULL,
-	agent        TEXT    NOT NULL,
-	system       TEXT    NOT NULL,
-	network      TEXT    NOT NULL,
+	agent        TEXT COLLATE "C" NOT NULL,
+	system       TEXT COLLATE "C" NOT NULL,
+	network      TEXT COLLATE "C" NOT NULL,
 	exact        BYTEA   NOT NULL
 );
 CREATE INDEX accounts_sessions_account ON accounts_sessions (account_id);
@@ -35,7 +36,7 @@ CREATE INDEX accounts_sessions_seen ON accounts_sessions (last_seen_at);
 
 CREATE TABLE accounts_devices (
 	hash       BYTEA  NOT NULL,
-	account_id TEXT   NOT NULL REFERENCES accounts_accounts (id) ON DELETE CASCADE,
+	account_id TEXT COLLATE "C" NOT NULL REFERENCES accounts_accounts (id) ON DELETE CASCADE,
 	created_at BIGINT NOT NULL,
 	expires_at BIGINT NOT NULL,
 	PRIMARY KEY (hash, account_id)
@@ -45,10 +46,10 @@ CREATE INDEX accounts_devices_expiry ON accounts_devices (expires_at);
 
 CREATE TABLE accounts_links (
 	hash       BYTEA  NOT NULL PRIMARY KEY,
-	purpose    TEXT   NOT NULL,
-	account_id TEXT   REFERENCES accounts_accounts (id) ON DELETE CASCADE,
-	email      TEXT   NOT NULL,
-	name       TEXT   NOT NULL,
+	purpose    TEXT COLLATE "C" NOT NULL,
+	account_id TEXT COLLATE "C" REFERENCES accounts_accounts (id) ON DELETE CASCADE,
+	email      TEXT COLLATE "C" NOT NULL,
+	name       TEXT COLLATE "C" NOT NULL,
 	created_at BIGINT NOT NULL,
 	expires_at BIGINT NOT NULL,
 	used_at    BIGINT
@@ -59,7 +60,7 @@ CREATE INDEX accounts_links_expiry ON accounts_links (expires_at);
 -- Attempts against a key: how many, when the next may be made, and when they
 -- are forgotten.
 CREATE TABLE accounts_attempts (
-	key       TEXT   NOT NULL PRIMARY KEY,
+	key       TEXT COLLATE "C" NOT NULL PRIMARY KEY,
 	count     BIGINT NOT NULL,
 	retry_at  BIGINT NOT NULL,
 	forget_at BIGINT NOT NULL
