@@ -285,3 +285,14 @@ func (s *site) dial() net.Conn {
 	must(s.t, err)
 	return c
 }
+
+// appInput is an honest application that a person registers.
+func appInput(name string) manage.ApplicationInput {
+	in := webInput("https://app.test/cb")
+	in.Name, in.Website = name, "https://app.test/"
+	return in
+}
+
+func webInput(redirect string) manage.ApplicationInput {
+	return manage.ApplicationInput{Type: oauth.WebApplication, RedirectURIs: []string{redirect}}
+}
