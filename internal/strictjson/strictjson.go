@@ -88,22 +88,26 @@ func Decode(data []byte, v any) error {
 	if _, err := d.Token(); err != io.EOF {
 		return bad("There is more than one JSON object in the body.")
 	}
-	known := members(reflect.TypeOf(v).Elem())
+	target := reflect.ValueOf(v).Elem()
+	known := members(target.Type())
 	for _, name := range names {
 		if !slices.Contains(known, name) {
 			return bad("There is no member %s here. Known are: %s.", quote(name), strings.Join(known, ", "))
 		}
 	}
-	if err := json.Unmarshal(data, v); err != nil {
-		var mismatch *json.UnmarshalTypeError
-		var field *fieldError
-		switch {
-		case errors.As(err, &mismatch) && mismatch.Field != "":
-			return bad("The member %s must not be a JSON %s.", quote(mismatch.Field), mismatch.Value)
-		case errors.As(err, &field):
-			return bad("A member holds a JSON value of the wrong type: %s is wanted.", field.want)
+	var values map[string]json.RawMessage
+	if err := json.Unmarshal(data, &values); err != nil {
+		return syntax(err)
+	}
+	for i, name := range known {
+		value, sent := values[name]
+		if !sent {
+			continue
 		}
-		return bad("The body does not hold what is wanted.")
+		field := target.Field(i)
+		if json.Unmarshal(value, field.Addr().Interface()) != nil {
+			return bad("The member %s must be %s.", quote(name), wanted(field.Interface()))
+		}
 	}
 	return nil
 }
@@ -178,7 +182,7 @@ func syntax(err error) error {
 	return bad("The body is not JSON.")
 }
 
-// members lists the names of the struct's json tags.
+// members lists the names of the struct's json tags, one for each of its fields.
 func members(t reflect.Type) []string {
 	var names []string
 	for i := range t.NumField() {
@@ -206,10 +210,6 @@ type Field[T any] struct {
 	Value T
 }
 
-type fieldError struct{ want string }
-
-func (e *fieldError) Error() string { return "wrong type" }
-
 // UnmarshalJSON implements [json.Unmarshaler].
 func (f *Field[T]) UnmarshalJSON(data []byte) error {
 	f.Set = true
@@ -217,11 +217,10 @@ func (f *Field[T]) UnmarshalJSON(data []byte) error {
 		f.Null = true
 		return nil
 	}
-	if err := json.Unmarshal(data, &f.Value); err != nil {
-		return &fieldError{wanted(reflect.TypeFor[T]())}
-	}
-	return nil
+	return json.Unmarshal(data, &f.Value)
 }
+
+func (f Field[T]) wanted() string { return wanted(f.Value) }
 
 // Or returns the value, or other when the member is absent or null.
 func (f Field[T]) Or(other T) T {
@@ -231,9 +230,12 @@ func (f Field[T]) Or(other T) T {
 	return other
 }
 
-// wanted describes a type in the words of JSON.
-func wanted(t reflect.Type) string {
-	switch t.Kind() {
+// wanted describes the type of v in the words of JSON.
+func wanted(v any) string {
+	if field, ok := v.(interface{ wanted() string }); ok {
+		return field.wanted()
+	}
+	switch t := reflect.TypeOf(v); t.Kind() {
 	case reflect.String:
 		return "a string"
 	case reflect.Bool:
@@ -241,7 +243,7 @@ func wanted(t reflect.Type) string {
 	case reflect.Int, reflect.Int64:
 		return "a whole number"
 	case reflect.Slice:
-		return "a list, each item " + wanted(t.Elem())
+		return "a list, each item " + wanted(reflect.Zero(t.Elem()).Interface())
 	case reflect.Struct:
 		return "a time like 2026-12-23T23:59:00Z"
 	}
