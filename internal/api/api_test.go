@@ -63,6 +63,26 @@ func TestM73_ScopeOfTheOperationIsNeeded(t *testing.T) {
 	s.call(reader, "GET", "/applications", nil, 403)
 }
 
+// Null is never; the year 1, which Go's zero time is, has passed.
+func TestNeverIsNull(t *testing.T) {
+	t.Parallel()
+	s := newServerWith(t, manage.Policy{AllowNoExpiry: true})
+	in := map[string]any{"name": "x", "scopes": []string{"records:read"}, "expires_at": nil}
+	made := s.call(session("ada"), "POST", "/tokens", in, 201)
+	if end, there := made.body["expires_at"]; !there || end != nil {
+		t.Errorf("made with null: expires_at is %v, want null", end)
+	}
+	regenerate := "/tokens/" + made.str("id") + "/regenerate"
+	if again := s.call(session("ada"), "POST", regenerate, nil, 200); again.body["expires_at"] != nil {
+		t.Errorf("regenerated as it was: expires_at is %v, want null", again.body["expires_at"])
+	}
+	for _, past := range []string{"0001-01-01T00:00:00Z", "0001-01-01T00:00:00.0000001Z", "2020-01-01T00:00:00Z"} {
+		in["name"], in["expires_at"] = past, past
+		s.call(session("ada"), "POST", "/tokens", in, 422)
+		s.call(session("ada"), "POST", regenerate, map[string]any{"expires_at": past}, 422)
+	}
+}
+
 func TestSecretNeedsRecentSignIn(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)

@@ -56,6 +56,11 @@ type principalKey struct{}
 
 func newServer(t *testing.T) *server {
 	t.Helper()
+	return newServerWith(t, manage.Policy{RequirePKCE: true})
+}
+
+func newServerWith(t *testing.T, policy manage.Policy) *server {
+	t.Helper()
 	s := &server{t: t, now: start, store: memstore.New(), seen: map[string]bool{}}
 	var err error
 	if s.mint, err = mint.New("vk", [][]byte{[]byte("key")}); err != nil {
@@ -70,7 +75,7 @@ func newServer(t *testing.T) *server {
 	}
 	clock := func() time.Time { s.now = s.now.Add(time.Millisecond); return s.now }
 	s.desk, err = manage.New(manage.Config{
-		Store: s.store, Mint: s.mint, Scopes: scopes, Now: clock, Policy: manage.Policy{RequirePKCE: true},
+		Store: s.store, Mint: s.mint, Scopes: scopes, Now: clock, Policy: policy,
 		Users: people{"ada": {Subject: "ada"}, "eve": {Subject: "eve"}},
 	})
 	if err != nil {

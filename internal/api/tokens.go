@@ -73,9 +73,9 @@ func (a *api) createToken(c *call) error {
 	if err := strictjson.Request(c.w, c.r, &in); err != nil {
 		return err
 	}
-	expires := in.ExpiresAt.Value
-	if !in.ExpiresAt.Set {
-		expires = a.Now().Add(a.Desk.Policy().PersonalTokenDefault)
+	expires, err := a.expiry(in.ExpiresAt, a.Desk.Policy().PersonalTokenDefault)
+	if err != nil {
+		return err
 	}
 	t, secret, err := a.Desk.CreateToken(c.ctx(), c.actor, manage.TokenInput{
 		Name: in.Name, Description: in.Description, Scopes: in.Scopes, ExpiresAt: expires,
@@ -86,6 +86,21 @@ func (a *api) createToken(c *call) error {
 	c.w.Header().Set("Location", a.base+"/tokens/"+url.PathEscape(t.ID))
 	respond.JSON(c.w, http.StatusCreated, a.shownOnce(t, secret))
 	return nil
+}
+
+// expiry is when a token is to end; zero: never. An absent member stands for the
+// life that is given, where zero is for ever.
+func (a *api) expiry(f strictjson.Field[time.Time], life time.Duration) (time.Time, error) {
+	now := a.Now()
+	switch {
+	case f.Null, !f.Set && life == 0:
+		return time.Time{}, nil
+	case !f.Set:
+		return now.Add(life), nil
+	case !now.Before(f.Value): // the year 1 is Go's zero time, and does not mean never
+		return time.Time{}, &manage.Invalid{Errors: []manage.FieldError{{Field: "expires_at", Message: "The expiration must be in the future."}}}
+	}
+	return f.Value, nil
 }
 
 func (a *api) showToken(c *call) error {
@@ -127,9 +142,13 @@ func (a *api) regenerateToken(c *call) error {
 	if err != nil {
 		return err
 	}
-	expires := in.ExpiresAt.Value
-	if !in.ExpiresAt.Set && !t.ExpiresAt.IsZero() {
-		expires = a.Now().Add(t.ExpiresAt.Sub(t.IssuedAt))
+	life := time.Duration(0)
+	if !t.ExpiresAt.IsZero() {
+		life = t.ExpiresAt.Sub(t.IssuedAt)
+	}
+	expires, err := a.expiry(in.ExpiresAt, life)
+	if err != nil {
+		return err
 	}
 	t, secret, err := a.Desk.RegenerateToken(c.ctx(), c.actor, t.ID, expires)
 	if err != nil {
