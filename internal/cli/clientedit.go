@@ -114,7 +114,7 @@ The type decides what the client starts with:
 		if err := out.check(); err != nil {
 			return err
 		}
-		h, err := s.open(cmd)
+		h, err := s.openOrMake(cmd)
 		if err != nil {
 			return err
 		}

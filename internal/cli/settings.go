@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 
@@ -97,8 +99,14 @@ func (s *settings) valid() (*config.Loaded, error) {
 }
 
 // open builds what a command works with beside the server, on a database that
-// must exist already.
-func (s *settings) open(cmd *cobra.Command) (*house, error) {
+// must exist already: a list from a file that was not there would be a lie.
+func (s *settings) open(cmd *cobra.Command) (*house, error) { return s.openOr(cmd, false) }
+
+// openOrMake is open for commands that may well be the first: a database that is
+// not there yet is made.
+func (s *settings) openOrMake(cmd *cobra.Command) (*house, error) { return s.openOr(cmd, true) }
+
+func (s *settings) openOr(cmd *cobra.Command, makeMissing bool) (*house, error) {
 	l, err := s.load()
 	if err != nil {
 		return nil, err
@@ -107,13 +115,17 @@ func (s *settings) open(cmd *cobra.Command) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(path); err != nil {
-		if l.Origin("db") == "default" {
-			return nil, invalidf("which server? Name its configuration by --config or VALETKEY_CONFIG, its database by --db sqlite:PATH, or take --dev for what \"valetkey dev\" runs on")
-		}
+	_, err = os.Stat(path)
+	missing := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case missing && l.Origin("db") == "default":
+		return nil, invalidf("which server? Name its configuration by --config or VALETKEY_CONFIG, its database by --db sqlite:PATH, or take --dev for what \"valetkey dev\" runs on")
+	case missing && !makeMissing:
 		return nil, unavailablef("there is no database %s yet: start the server, or run \"valetkey migrate up\"; both make it", path)
+	case err != nil && !missing:
+		return nil, unavailablef("%w", err)
 	}
-	return openHouse(cmd.Context(), s.env, l, parts{log: slog.New(slog.DiscardHandler), dev: s.dev})
+	return openHouse(cmd.Context(), s.env, l, parts{log: slog.New(slog.DiscardHandler), dev: s.dev, migrate: missing})
 }
 
 // setting is the value of one flag; it notes the text and leaves the judging to

@@ -71,7 +71,7 @@ input, else it is asked for. On success the user's id is printed.`,
 		if _, err := accounts.ParseEmail(u.Email); err != nil {
 			return err
 		}
-		h, err := s.open(cmd)
+		h, err := s.openOrMake(cmd)
 		if err != nil {
 			return err
 		}
