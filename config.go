@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/netip"
-	"net/url"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/issuer"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
@@ -19,8 +18,9 @@ import (
 // required; the zero value of every other field is safe.
 type Config struct {
 	// Issuer is the URL clients know the server by (RFC 8414 §2): https, no query
-	// and no fragment. Plain http is allowed on loopback only. A path is allowed;
-	// every route but the well-known documents then lies below it.
+	// and no fragment. Plain http is allowed on loopback only. A path of plain
+	// characters is allowed; every route but the well-known documents then lies
+	// below it.
 	Issuer string
 	// Store keeps clients, grants and tokens.
 	Store store.Store
@@ -166,50 +166,23 @@ func (c Config) check() error {
 	case c.Users == nil:
 		return errors.New("valetkey: Config.Users is missing; the accounts package has one if your app has no users of its own")
 	}
-	if err := checkIssuer(c.Issuer); err != nil {
-		return err
+	if err := issuer.Check(c.Issuer); err != nil {
+		return fmt.Errorf("valetkey: Config.Issuer: %w", err)
 	}
-	if l := c.Lifetimes.Code; l < 0 || l > 10*time.Minute {
-		return fmt.Errorf("valetkey: Lifetimes.Code is %v; a code may live ten minutes at most (RFC 6749 §4.1.2)", l)
+	if l := c.Lifetimes.Code; l < time.Second || l > 10*time.Minute {
+		return fmt.Errorf("valetkey: Lifetimes.Code is %v; a code may live from a second to ten minutes (RFC 6749 §4.1.2)", l)
 	}
 	for name, d := range map[string]time.Duration{
 		"AccessToken": c.Lifetimes.AccessToken, "RefreshToken": c.Lifetimes.RefreshToken,
 		"RefreshRepeat": c.Lifetimes.RefreshRepeat, "Request": c.Lifetimes.Request,
 		"Reauthentication": c.Lifetimes.Reauthentication, "Audit": c.Lifetimes.Audit,
 	} {
-		if d < 0 {
-			return fmt.Errorf("valetkey: Lifetimes.%s is negative", name)
+		if d < time.Second {
+			return fmt.Errorf("valetkey: Lifetimes.%s is %v; a second is the shortest", name, d)
 		}
 	}
 	if c.PersonalTokens.Default > c.PersonalTokens.Max {
 		return errors.New("valetkey: PersonalTokens.Default is longer than PersonalTokens.Max")
 	}
 	return nil
-}
-
-// checkIssuer holds an issuer to RFC 8414 §2.
-func checkIssuer(issuer string) error {
-	u, err := url.Parse(issuer)
-	switch {
-	case issuer == "":
-		return errors.New("valetkey: Config.Issuer is missing")
-	case err != nil || u.Host == "" || u.Opaque != "":
-		return fmt.Errorf("valetkey: issuer %q is not a URL with a host", issuer)
-	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || len(issuer) > 0 && issuer[len(issuer)-1] == '#':
-		return fmt.Errorf("valetkey: issuer %q must have no user, query or fragment (RFC 8414 §2)", issuer)
-	case len(u.Path) > 0 && u.Path[len(u.Path)-1] == '/':
-		return fmt.Errorf("valetkey: issuer %q must not end in a slash", issuer)
-	case u.Scheme == "https":
-		return nil
-	case u.Scheme == "http" && isLoopback(u.Hostname()):
-		return nil
-	case u.Scheme == "http":
-		return fmt.Errorf("valetkey: issuer %q must use https; plain http is for loopback addresses only", issuer)
-	}
-	return fmt.Errorf("valetkey: issuer %q must use https", issuer)
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -9,12 +9,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/valetkey/valetkey/internal/csrf"
+	"github.com/valetkey/valetkey/internal/issuer"
 	"github.com/valetkey/valetkey/internal/keyring"
 	"github.com/valetkey/valetkey/internal/pages"
 	"github.com/valetkey/valetkey/oauth"
@@ -106,13 +106,8 @@ var (
 
 // New returns a door, or says in a sentence what is wrong with the configuration.
 func New(cfg Config) (*Accounts, error) {
-	issuer, err := url.Parse(cfg.Issuer)
-	if err != nil || issuer.Host == "" {
-		return nil, fmt.Errorf("accounts: Issuer %q is not a URL", cfg.Issuer)
-	}
-	secure := issuer.Scheme == "https"
-	if !secure && (issuer.Scheme != "http" || !loopback(issuer.Hostname())) {
-		return nil, fmt.Errorf("accounts: Issuer %s must be https: session cookies do not travel over plain http, except to a loopback address", cfg.Issuer)
+	if err := issuer.Check(cfg.Issuer); err != nil {
+		return nil, fmt.Errorf("accounts: Config.Issuer: %w", err)
 	}
 	if cfg.Store == nil {
 		return nil, errors.New("accounts: Store is missing")
@@ -135,9 +130,11 @@ func New(cfg Config) (*Accounts, error) {
 	}
 	ring := keyring.Random()
 	if cfg.Keyring != "" {
-		if ring, err = keyring.Parse(cfg.Keyring); err != nil {
+		parsed, err := keyring.Parse(cfg.Keyring)
+		if err != nil {
 			return nil, fmt.Errorf("accounts: %w", err)
 		}
+		ring = parsed
 	}
 	mailer := cfg.Mailer
 	if mailer == nil && cfg.Development {
@@ -150,7 +147,8 @@ func New(cfg Config) (*Accounts, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Accounts{cfg: cfg, store: cfg.Store, base: strings.TrimSuffix(cfg.Issuer, "/"), secure: secure,
+	secure := strings.HasPrefix(cfg.Issuer, "https:")
+	a := &Accounts{cfg: cfg, store: cfg.Store, base: cfg.Issuer, secure: secure,
 		ring: ring, hasher: hasher, turns: newTurns(), mailer: mailer,
 		guard: csrf.New(csrf.Config{Keys: ring.Derive("csrf"), Issuer: cfg.Issuer, Now: cfg.Now})}
 	a.pages, err = pages.New(pages.Config{Product: cfg.Product, Issuer: cfg.Issuer, Secure: secure,
@@ -161,11 +159,6 @@ func New(cfg Config) (*Accounts, error) {
 	}
 	a.serve = a.routes()
 	return a, nil
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || (err == nil && ip.IsLoopback())
 }
 
 // Wait waits for the mails that are being sent, so that a program that stops

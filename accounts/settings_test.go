@@ -343,7 +343,7 @@ func TestConfigRefusals(t *testing.T) {
 	h := newHouse(t)
 	for want, change := range map[string]func(*accounts.Config){
 		"not a URL":      func(c *accounts.Config) { c.Issuer = "example.org" },
-		"must be https":  func(c *accounts.Config) { c.Issuer = "http://example.org" },
+		"plain http":     func(c *accounts.Config) { c.Issuer = "http://example.org" },
 		"Store":          func(c *accounts.Config) { c.Store = nil },
 		"Binding":        func(c *accounts.Config) { c.Binding = "tight" },
 		"keyring line 1": func(c *accounts.Config) { c.Keyring = "short:c2hvcnQ=" },

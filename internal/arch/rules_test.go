@@ -21,6 +21,7 @@ var rules = map[string]rule{
 	"internal/keyring":     {imports: "oauth", external: "golang.org/x/crypto"},
 	"internal/shown":       {imports: "oauth internal/keyring"},
 	"internal/peer":        {},
+	"internal/issuer":      {},
 	"internal/form":        {imports: "oauth"},
 	"internal/strictjson":  {},
 	"internal/redirecturi": {imports: "oauth"},
@@ -39,7 +40,7 @@ var rules = map[string]rule{
 	"internal/token":      {imports: "oauth store grant $helpers"},
 	"internal/introspect": {imports: "oauth store $helpers"},
 	"internal/revoke":     {imports: "oauth store $helpers"},
-	"internal/discovery":  {imports: "oauth $helpers"},
+	"internal/discovery":  {imports: "oauth $helpers internal/issuer"},
 	"internal/ping":       {imports: "oauth resource $helpers"},
 
 	// Rooms over the desk never see the store's rows.
@@ -49,13 +50,13 @@ var rules = map[string]rule{
 	"internal/api":      {imports: "$desk internal/strictjson resource"},
 
 	// The bundled door never sees the engine.
-	"accounts":             {imports: "oauth internal/pages internal/csrf internal/keyring internal/mint internal/peer internal/form", external: "golang.org/x/crypto", entry: true},
+	"accounts":             {imports: "oauth internal/pages internal/csrf internal/keyring internal/mint internal/peer internal/form internal/issuer", external: "golang.org/x/crypto", entry: true},
 	"accounts/sqlaccounts": {imports: "oauth accounts store/sqlstore internal/sqldb"},
 
 	// Where it comes together.
-	"":                {imports: "oauth store grant resource manage $helpers $rooms internal/pages internal/csrf internal/keyring internal/keys internal/guard", entry: true, global: true},
-	"internal/config": {imports: "oauth internal/keyring", external: "go.yaml.in/yaml github.com/knadh/koanf"},
-	"internal/cli": {imports: " oauth store store/sqlstore store/memstore resource manage accounts accounts/sqlaccounts root $helpers internal/config internal/keyring internal/keys internal/pages internal/sqldb internal/csrf internal/ping",
+	"":                {imports: "oauth store grant resource manage $helpers $rooms internal/pages internal/csrf internal/keyring internal/keys internal/guard internal/issuer", entry: true, global: true},
+	"internal/config": {imports: "oauth internal/issuer internal/keyring", external: "go.yaml.in/yaml github.com/knadh/koanf"},
+	"internal/cli": {imports: " oauth store store/sqlstore store/memstore resource manage accounts accounts/sqlaccounts root $helpers internal/config internal/issuer internal/keyring internal/keys internal/pages internal/sqldb internal/csrf internal/ping",
 		external: "github.com/spf13 github.com/wneessen/go-mail golang.org/x/term golang.org/x/sys go.yaml.in/yaml", entry: true, global: true},
 	"cmd/valetkey": {imports: "internal/cli", external: "modernc.org/sqlite github.com/jackc/pgx", entry: true, global: true},
 

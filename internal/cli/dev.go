@@ -13,6 +13,7 @@ import (
 
 	"github.com/valetkey/valetkey/accounts"
 	"github.com/valetkey/valetkey/internal/config"
+	"github.com/valetkey/valetkey/internal/issuer"
 	"github.com/valetkey/valetkey/internal/keyring"
 	"github.com/valetkey/valetkey/internal/sqldb"
 )
@@ -130,7 +131,7 @@ func requireLoopback(addr string) error {
 	if err != nil {
 		return invalidf("--addr %q is not an address and a port such as %s", addr, devAddr)
 	}
-	if !config.Loopback(host) {
+	if !issuer.Loopback(host) {
 		return invalidf("--addr %s: the development server has known passwords and listens on this machine only, for example on %s. For anything else there is \"valetkey serve\"", addr, devAddr)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/issuer"
 	"github.com/valetkey/valetkey/internal/peer"
 	"github.com/valetkey/valetkey/internal/respond"
 )
@@ -56,7 +57,7 @@ func (h *house) handler(hl *health, listener net.Addr, home http.Handler) http.H
 		mux.Handle(pattern, h.door)
 	}
 	mux.Handle("GET /{$}", home)
-	if path := issuerPath(h.issuer()); path != "" {
+	if path := issuer.Path(h.issuer()); path != "" {
 		mux.Handle("GET "+path+"/{$}", home) // where the pages' own links lead
 	}
 	mux.Handle("/", h.server)
@@ -67,5 +68,5 @@ func (h *house) handler(hl *health, listener net.Addr, home http.Handler) http.H
 
 // start sends people who come to / where they can do something.
 func (h *house) start() http.Handler {
-	return http.RedirectHandler(issuerPath(h.issuer())+"/account/settings/applications/", http.StatusFound)
+	return http.RedirectHandler(issuer.Path(h.issuer())+"/account/settings/applications/", http.StatusFound)
 }

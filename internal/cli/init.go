@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/valetkey/valetkey/internal/config"
+	"github.com/valetkey/valetkey/internal/issuer"
 	"github.com/valetkey/valetkey/internal/keyring"
 )
 
@@ -77,7 +78,7 @@ func (o *initOptions) listenOn() string {
 	if o.addr != "" {
 		return o.addr
 	}
-	if u, err := url.Parse(o.issuer); err == nil && u.Scheme == "http" && u.Port() != "" && config.Loopback(u.Hostname()) {
+	if u, err := url.Parse(o.issuer); err == nil && u.Scheme == "http" && u.Port() != "" && issuer.Loopback(u.Hostname()) {
 		return u.Host
 	}
 	return config.Default().Addr

@@ -3,9 +3,7 @@ package cli
 import (
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -90,13 +88,4 @@ func warnOpenFile(log *slog.Logger, name string) {
 	if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o077 != 0 {
 		log.Warn("other users of this machine can read the secret keys: chmod 600 "+name, "mode", info.Mode().Perm().String())
 	}
-}
-
-// issuerPath is the path of the issuer, without a slash at the end.
-func issuerPath(issuer string) string {
-	u, err := url.Parse(issuer)
-	if err != nil {
-		return "" // the issuer was checked before
-	}
-	return strings.TrimSuffix(u.Path, "/")
 }

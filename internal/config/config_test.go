@@ -149,6 +149,7 @@ func TestMistakes(t *testing.T) {
 		{name: "twice", file: "issuer: a\nissuer: b\n", want: `:2: issuer is there twice`},
 		{name: "secret and its file", file: "mail:\n  password: a\n  password_file: /dev/null\n", want: `:3: mail.password is given twice, by itself and by a file`},
 		{name: "not YAML", file: "issuer: [\n", want: `: line 1: did not find expected node content`},
+		{name: "two documents", file: "issuer: a\n---\nissuer: b\n", want: `: holds more than one document (---)`},
 		{name: "unknown variable", env: "VALETKEY_LIFETIME_CODE=1m", want: `environment VALETKEY_LIFETIME_CODE: there is no such setting; did you mean "VALETKEY_LIFETIMES_CODE"?`},
 		{name: "variable of the wrong type", env: "VALETKEY_SIGNUP=maybe", want: `environment VALETKEY_SIGNUP: "maybe" is neither true nor false`},
 		{name: "secret file that is not there", env: "VALETKEY_KEYRING_FILE=/nowhere/at/all", want: `environment VALETKEY_KEYRING_FILE: open /nowhere/at/all: no such file or directory`},
@@ -253,17 +254,31 @@ func TestValidate(t *testing.T) {
 		{"long code", "lifetimes.code=1h", "is not between 1s and 10m"},
 		{"default beyond max", "personal_tokens.default=400d", "personal_tokens.max, which is 366d"},
 		{"mail without sender", "mail.host=localhost", "Mail needs a sender"},
+		{"mail from nobody", "mail.host=localhost;mail.from=id@", "Mail needs a sender"},
 		{"scope without description", "scopes=[{name: a}]", "has no description"},
 		{"scope that is none", "scopes=[{name: a b, description: x}]", "is not a scope-token"},
 		{"prefix", "token_prefix=Not OK", "is not one to ten"},
 		{"header", "jwt.header=a b", "is not the name of a header"},
-		{"zero", "sessions.idle=0s", "must be longer than nothing"},
+		{"zero", "sessions.idle=0s", "0s is too short"},
+		{"expires_in of zero", "lifetimes.access_token=900ms", "900ms is too short"},
+		{"code of no second", "lifetimes.code=1ms", "is not between 1s and 10m"},
+		{"default of nothing", "personal_tokens.default=0s", "is not between 1s and"},
+		{"path that no router takes", "issuer=https://example.org/a//b", "its path"},
+		{"header list", "jwt.header=a,b", "is not the name of a header"},
+		{"two words", "jwt.type=Bearer JWT", "is not one word"},
+		{"sender", "mail.from=Example ID <id@example.org>", ""},
+		{"host", "server.hosts=id.internal, 10.0.0.5:8080, [::1]:80", ""},
+		{"host that is a URL", "server.hosts=https://id.internal", "is not a host"},
+		{"host with a path", "server.hosts=id.internal/auth", "is not a host"},
+		{"host of nothing", "server.hosts=:80", "is not a host"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			vars := map[string]string{"issuer": "https://id.example.org", "keyring": string(keyring.Line("k1"))}
-			if key, value, ok := strings.Cut(tt.change, "="); ok {
-				vars[key] = value
+			for change := range strings.SplitSeq(tt.change, ";") {
+				if key, value, ok := strings.Cut(change, "="); ok {
+					vars[key] = value
+				}
 			}
 			var environ []string
 			for _, f := range config.Fields() {

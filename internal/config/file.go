@@ -1,8 +1,10 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -30,12 +32,16 @@ func fileLayer(src Sources, list []*Field) (layer, error) {
 	if err != nil {
 		return nil, &Error{src.File, err}
 	}
-	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
+	var doc, second yaml.Node
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	switch err := d.Decode(&doc); {
+	case errors.Is(err, io.EOF):
+		return layer{}, nil // nothing but comments
+	case err != nil:
 		return nil, &Error{src.File, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))}
 	}
-	if len(doc.Content) == 0 {
-		return layer{}, nil // nothing but comments
+	if d.Decode(&second) != io.EOF {
+		return nil, &Error{src.File, errors.New("holds more than one document (---)")}
 	}
 	r := &fileReader{name: src.File, out: layer{}, byKey: map[string]*Field{}, sections: map[string]bool{}, keys: keys(list)}
 	for _, f := range list {

@@ -4,11 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
+	"net/mail"
 	"net/url"
 	"os"
 	"strings"
 
+	"github.com/valetkey/valetkey/internal/issuer"
 	"github.com/valetkey/valetkey/internal/keyring"
 	"github.com/valetkey/valetkey/oauth"
 )
@@ -20,7 +21,7 @@ func (l *Loaded) Validate() error {
 		key  string
 		rule func(*Config) error
 	}{
-		{"issuer", checkIssuer},
+		{"issuer", func(c *Config) error { return issuer.Check(c.Issuer) }},
 		{"addr", checkAddr},
 		{"db", checkDB},
 		{"product", checkProduct},
@@ -30,51 +31,29 @@ func (l *Loaded) Validate() error {
 		{"signup", checkSignup},
 		{"scopes", checkScopes},
 		{"lifetimes.code", checkCodeLifetime},
-		{"lifetimes.access_token", positive(func(c *Config) Duration { return c.Lifetimes.AccessToken })},
-		{"lifetimes.refresh_token", positive(func(c *Config) Duration { return c.Lifetimes.RefreshToken })},
-		{"lifetimes.request", positive(func(c *Config) Duration { return c.Lifetimes.Request })},
-		{"lifetimes.refresh_repeat", positive(func(c *Config) Duration { return c.Lifetimes.RefreshRepeat })},
-		{"lifetimes.reauthentication", positive(func(c *Config) Duration { return c.Lifetimes.Reauthentication })},
-		{"lifetimes.audit", positive(func(c *Config) Duration { return c.Lifetimes.Audit })},
+		{"lifetimes.access_token", atLeastASecond(func(c *Config) Duration { return c.Lifetimes.AccessToken })},
+		{"lifetimes.refresh_token", atLeastASecond(func(c *Config) Duration { return c.Lifetimes.RefreshToken })},
+		{"lifetimes.request", atLeastASecond(func(c *Config) Duration { return c.Lifetimes.Request })},
+		{"lifetimes.refresh_repeat", atLeastASecond(func(c *Config) Duration { return c.Lifetimes.RefreshRepeat })},
+		{"lifetimes.reauthentication", atLeastASecond(func(c *Config) Duration { return c.Lifetimes.Reauthentication })},
+		{"lifetimes.audit", atLeastASecond(func(c *Config) Duration { return c.Lifetimes.Audit })},
 		{"personal_tokens.default", checkPersonalDefault},
 		{"personal_tokens.max_per_user", checkMaxPerUser},
-		{"sessions.idle", positive(func(c *Config) Duration { return c.Sessions.Idle })},
-		{"sessions.absolute", positive(func(c *Config) Duration { return c.Sessions.Absolute })},
-		{"sessions.remember", positive(func(c *Config) Duration { return c.Sessions.Remember })},
+		{"sessions.idle", atLeastASecond(func(c *Config) Duration { return c.Sessions.Idle })},
+		{"sessions.absolute", atLeastASecond(func(c *Config) Duration { return c.Sessions.Absolute })},
+		{"sessions.remember", atLeastASecond(func(c *Config) Duration { return c.Sessions.Remember })},
 		{"jwt.header", checkHeader},
-		{"jwt.lifetime", positive(func(c *Config) Duration { return c.JWT.Lifetime })},
+		{"jwt.type", checkScheme},
+		{"jwt.lifetime", atLeastASecond(func(c *Config) Duration { return c.JWT.Lifetime })},
 		{"mail.from", checkMailFrom},
 		{"mail.port", checkMailPort},
+		{"server.hosts", checkHosts},
 	} {
 		if err := check.rule(&l.Config); err != nil {
 			return &Error{check.key + " (" + l.Origin(check.key) + ")", err}
 		}
 	}
 	return nil
-}
-
-// checkIssuer holds the issuer to RFC 8414 §2.
-func checkIssuer(c *Config) error {
-	u, err := url.Parse(c.Issuer)
-	switch {
-	case c.Issuer == "":
-		return errors.New("it is missing. Set it to the public URL of this server, for example https://id.example.org")
-	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return fmt.Errorf("%q is not a URL such as https://id.example.org", c.Issuer)
-	case u.User != nil || strings.ContainsAny(c.Issuer, "?#"):
-		return fmt.Errorf("%q must not hold a user, a query or a fragment", c.Issuer)
-	case strings.HasSuffix(u.Path, "/"):
-		return fmt.Errorf("%q must not end in a slash", c.Issuer)
-	case u.Scheme == "http" && !Loopback(u.Hostname()):
-		return fmt.Errorf("%q is plain http, which is for loopback addresses only: passwords and tokens would travel in the open. Write https; a proxy in front of this server may terminate TLS", c.Issuer)
-	}
-	return nil
-}
-
-// Loopback reports whether the host is this machine and no other.
-func Loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 func checkAddr(c *Config) error {
@@ -155,24 +134,25 @@ func checkScopes(c *Config) error {
 }
 
 func checkCodeLifetime(c *Config) error {
-	if d := c.Lifetimes.Code; d <= 0 || d > 10*minute {
+	if d := c.Lifetimes.Code; d < second || d > 10*minute {
 		return fmt.Errorf("%v is not between 1s and 10m (RFC 6749 §4.1.2)", d)
 	}
 	return nil
 }
 
-func positive(of func(*Config) Duration) func(*Config) error {
+// atLeastASecond: protocols and pages count whole seconds.
+func atLeastASecond(of func(*Config) Duration) func(*Config) error {
 	return func(c *Config) error {
-		if of(c) == 0 {
-			return errors.New("it must be longer than nothing")
+		if d := of(c); d < second {
+			return fmt.Errorf("%v is too short; a second is the shortest", d)
 		}
 		return nil
 	}
 }
 
 func checkPersonalDefault(c *Config) error {
-	if p := c.PersonalTokens; p.Default == 0 || p.Default > p.Max {
-		return fmt.Errorf("%v is not between nothing and personal_tokens.max, which is %v", p.Default, p.Max)
+	if p := c.PersonalTokens; p.Default < second || p.Default > p.Max {
+		return fmt.Errorf("%v is not between 1s and personal_tokens.max, which is %v", p.Default, p.Max)
 	}
 	return nil
 }
@@ -185,14 +165,27 @@ func checkMaxPerUser(c *Config) error {
 }
 
 func checkHeader(c *Config) error {
-	if h := c.JWT.Header; h == "" || strings.ContainsAny(h, " \t\r\n:") {
+	if h := c.JWT.Header; !token(h) {
 		return fmt.Errorf("%q is not the name of a header", h)
 	}
 	return nil
 }
 
+func checkScheme(c *Config) error {
+	if s := c.JWT.Type; s != "" && !token(s) {
+		return fmt.Errorf("%q is not one word such as JWT or Bearer", s)
+	}
+	return nil
+}
+
+// token: RFC 9110 §5.6.2.
+func token(s string) bool {
+	const tchars = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&'*+-.^_`|~"
+	return s != "" && strings.Trim(s, tchars) == ""
+}
+
 func checkMailFrom(c *Config) error {
-	if c.Mail.Host != "" && !strings.Contains(c.Mail.From, "@") {
+	if _, err := mail.ParseAddress(c.Mail.From); c.Mail.Host != "" && err != nil {
 		return fmt.Errorf("%q is not an address. Mail needs a sender, for example: Example ID <id@example.org>", c.Mail.From)
 	}
 	return nil
@@ -201,6 +194,16 @@ func checkMailFrom(c *Config) error {
 func checkMailPort(c *Config) error {
 	if p := c.Mail.Port; p < 1 || p > 65535 {
 		return fmt.Errorf("%d is not a port", p)
+	}
+	return nil
+}
+
+// checkHosts wants what stands in a Host header (RFC 9110 §7.2).
+func checkHosts(c *Config) error {
+	for _, h := range c.Server.Hosts {
+		if u, err := url.Parse("//" + h); err != nil || h == "" || u.Host != h || u.Hostname() == "" {
+			return fmt.Errorf("%q is not a host, with or without a port, such as id.internal or 10.0.0.5:8080", h)
+		}
 	}
 	return nil
 }

@@ -12,9 +12,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 
+	"github.com/valetkey/valetkey/internal/issuer"
 	"github.com/valetkey/valetkey/internal/proof"
 	"github.com/valetkey/valetkey/internal/respond"
 	"github.com/valetkey/valetkey/oauth"
@@ -25,13 +25,7 @@ const WellKnown = "/.well-known/oauth-authorization-server"
 
 // Path is the path of an issuer's document: the well-known part goes between the
 // host and the issuer's own path (RFC 8414 §3.1).
-func Path(issuer string) string {
-	u, err := url.Parse(issuer)
-	if err != nil {
-		return WellKnown
-	}
-	return WellKnown + strings.TrimSuffix(u.EscapedPath(), "/")
-}
+func Path(id string) string { return WellKnown + issuer.Path(id) }
 
 // Config says what the server does. Issuer, Scopes and Grants are required.
 type Config struct {

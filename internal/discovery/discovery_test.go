@@ -16,11 +16,10 @@ import (
 func TestPath(t *testing.T) {
 	t.Parallel()
 	for issuer, want := range map[string]string{
-		"https://example.org":       "/.well-known/oauth-authorization-server",
-		"https://example.org/":      "/.well-known/oauth-authorization-server",
-		"https://example.org/idp":   "/.well-known/oauth-authorization-server/idp",
-		"https://example.org/a/b":   "/.well-known/oauth-authorization-server/a/b",
-		"https://example.org/a%20b": "/.well-known/oauth-authorization-server/a%20b",
+		"https://example.org":     "/.well-known/oauth-authorization-server",
+		"https://example.org/":    "/.well-known/oauth-authorization-server",
+		"https://example.org/idp": "/.well-known/oauth-authorization-server/idp",
+		"https://example.org/a/b": "/.well-known/oauth-authorization-server/a/b",
 	} {
 		if got := discovery.Path(issuer); got != want {
 			t.Errorf("%s: got %s, want %s", issuer, got, want)
