@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/valetkey/valetkey/oauth"
@@ -75,11 +76,6 @@ func (AdminActivity) EventTypes() []EventOption {
 	for t, label := range eventNames {
 		all = append(all, EventOption{t, label})
 	}
-	slices.SortFunc(all, func(a, b EventOption) int {
-		if a.Label != b.Label && a.Label < b.Label {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(all, func(a, b EventOption) int { return cmp.Compare(a.Label, b.Label) })
 	return all
 }

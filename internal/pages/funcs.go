@@ -28,8 +28,8 @@ func (p *Pages) funcs() template.FuncMap {
 		"initial":  initial,
 		"date":     func(t time.Time) template.HTML { return timeElement(t, t.UTC().Format("2 January 2006")) },
 		"moment":   func(t time.Time) template.HTML { return timeElement(t, t.UTC().Format("2 January 2006, 15:04 UTC")) },
-		"ago":      func(t time.Time) template.HTML { return timeElement(t, Ago(p.cfg.Now(), t)) },
-		"until":    func(t time.Time) template.HTML { return timeElement(t, Until(p.cfg.Now(), t)) },
+		"ago":      func(t time.Time) template.HTML { return timeElement(t, ago(p.cfg.Now(), t)) },
+		"until":    func(t time.Time) template.HTML { return timeElement(t, until(p.cfg.Now(), t)) },
 		"join":     strings.Join,
 		"has":      func(list []string, s string) bool { return slices.Contains(list, s) },
 		"plural":   plural,
@@ -37,7 +37,7 @@ func (p *Pages) funcs() template.FuncMap {
 
 		"typeName":   typeName,
 		"eventName":  eventName,
-		"lately":     func(t time.Time) string { return Lately(p.cfg.Now(), t) },
+		"lately":     func(t time.Time) string { return lately(p.cfg.Now(), t) },
 		"tokenState": func(t *oauth.Token) string { return tokenState(p.cfg.Now(), t) },
 	}
 }
@@ -131,9 +131,9 @@ func timeElement(t time.Time, words string) template.HTML {
 
 const day = 24 * time.Hour
 
-// Ago says how long before now t was: "just now", "2 hours ago", "30 days ago";
+// ago says how long before now t was: "just now", "2 hours ago", "30 days ago";
 // more than a year ago it is a date.
-func Ago(now, t time.Time) string {
+func ago(now, t time.Time) string {
 	d := now.Sub(t)
 	switch {
 	case d < time.Minute:
@@ -144,14 +144,14 @@ func Ago(now, t time.Time) string {
 	return "on " + t.UTC().Format("2 January 2006")
 }
 
-// Until says when t will be, or that it has passed: "in 12 days", "3 days ago".
-func Until(now, t time.Time) string {
+// until says when t will be, or that it has passed: "in 12 days", "3 days ago".
+func until(now, t time.Time) string {
 	if d := t.Sub(now); d >= time.Minute {
 		return "in " + span(d)
 	} else if d > 0 {
 		return "in less than a minute"
 	}
-	return Ago(now, t)
+	return ago(now, t)
 }
 
 func span(d time.Duration) string {

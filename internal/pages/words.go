@@ -26,10 +26,12 @@ var eventNames = map[oauth.EventType]string{
 	oauth.EventSignIn:           "Signed in",
 	oauth.EventSignInFailed:     "Sign-in failed",
 	oauth.EventSignOut:          "Signed out",
-	oauth.EventSessionRevoked:   "Signed out another browser",
+	oauth.EventSessionRevoked:   "Session ended",
+	oauth.EventSessionStale:     "Session must be confirmed",
 	oauth.EventPasswordChanged:  "Password changed",
 	oauth.EventPasswordReset:    "Password reset",
 	oauth.EventUserCreated:      "Account created",
+	oauth.EventUserUpdated:      "Account changed",
 	oauth.EventUserDisabled:     "Account disabled",
 	oauth.EventUserEnabled:      "Account enabled",
 	oauth.EventUserDeleted:      "Account deleted",
@@ -46,10 +48,13 @@ var eventNames = map[oauth.EventType]string{
 	oauth.EventCodeReplayed:     "Authorization code used twice",
 	oauth.EventRefreshReplayed:  "Refresh token used twice",
 	oauth.EventClientAuthFailed: "Client authentication failed",
+
+	oauth.EventKeyRotated:         "Signing key replaced",
+	oauth.EventKeyringKeyRetired:  "Keyring key retired",
+	oauth.EventKeyringReencrypted: "Signing keys sealed anew",
 }
 
-// eventName is an event for people; one without a name of its own is its type
-// with spaces.
+// eventName is an event for people; a newer version's is its type with spaces.
 func eventName(t oauth.EventType) string {
 	if name, ok := eventNames[t]; ok {
 		return name
@@ -73,9 +78,9 @@ func tokenState(now time.Time, t *oauth.Token) string {
 	return "active"
 }
 
-// Lately says roughly when an application was used last: exact times would
+// lately says roughly when an application was used last: exact times would
 // tell an onlooker more than a person needs to decide.
-func Lately(now, t time.Time) string {
+func lately(now, t time.Time) string {
 	d := now.Sub(t)
 	switch {
 	case t.IsZero():
