@@ -49,9 +49,10 @@ type site struct {
 	http    http.RoundTripper
 	handler atomic.Value // http.Handler of the newest start
 
-	db   *sql.DB
-	door *accounts.Accounts
-	desk *manage.Desk
+	db    *sql.DB
+	store *sqlstore.Store
+	door  *accounts.Accounts
+	desk  *manage.Desk
 
 	alice, mallory, root         *person
 	web, web2, spa, native       *client
@@ -103,6 +104,7 @@ func (s *site) start() {
 	s.t.Cleanup(func() { s.door.Wait(); db.Close() })
 	s.db = db
 	st := sqlstore.New(db, sqlstore.SQLite)
+	s.store = st
 	people := sqlaccounts.New(st)
 	must(s.t, st.Migrate(ctx))
 	must(s.t, people.Migrate(ctx))
