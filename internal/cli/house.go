@@ -78,6 +78,10 @@ func openHouse(ctx context.Context, env *Env, l *config.Loaded, p parts) (_ *hou
 	return h, nil
 }
 
+// maxConnections bounds how many requests read the database at once; the others
+// wait their turn.
+const maxConnections = 8
+
 // openStore opens the database alone, for commands about the database.
 func openStore(env *Env, l *config.Loaded) (*house, error) {
 	path, err := sqlitePath(l)
@@ -88,6 +92,10 @@ func openStore(env *Env, l *config.Loaded) (*house, error) {
 	if h.db, err = sql.Open("sqlite", sqlstore.SQLiteDSN(path)); err != nil {
 		return nil, unavailablef("the database %s cannot be opened: %w", path, err)
 	}
+	// database/sql keeps two idle connections unless told otherwise, and opening
+	// one to SQLite costs more than most of what is asked of it.
+	h.db.SetMaxOpenConns(maxConnections)
+	h.db.SetMaxIdleConns(maxConnections)
 	h.store = sqlstore.New(h.db, sqlstore.SQLite)
 	h.people = sqlaccounts.New(h.store)
 	return h, nil
