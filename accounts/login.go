@@ -58,10 +58,14 @@ func (a *Accounts) loginURL(q url.Values) string {
 	return to
 }
 
+// maxNext bounds where to go on to: an authorization request with a long state
+// goes through, and escaped it still fits into the headers that servers accept.
+const maxNext = 8 << 10
+
 // localPath returns a path with query on this server, or "" for anything that a
 // browser could take for another place.
 func localPath(s string) string {
-	if !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || len(s) > 4096 ||
+	if !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || len(s) > maxNext ||
 		strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f }) {
 		return ""
 	}

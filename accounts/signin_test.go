@@ -107,7 +107,9 @@ func TestReauthentication(t *testing.T) {
 
 func TestNextStaysHere(t *testing.T) {
 	t.Parallel()
+	long := "/oauth/authorize?state=" + strings.Repeat("s", 4096)
 	for in, want := range map[string]string{
+		long: long, long + long: "",
 		"/me": "/me", "/a?b=//c": "/a?b=//c", "/": "/",
 		"": "", "me": "", "//evil.test": "", "///evil.test": "", `/\evil.test`: "", "/\t/evil.test": "", "/\n/evil.test": "", "https://evil.test/": "",
 		"javascript:alert(1)": "", `/a\..\b`: "", " /me": "", "/%zz": "",
@@ -118,6 +120,10 @@ func TestNextStaysHere(t *testing.T) {
 	}
 	h := newHouse(t)
 	h.alice()
+	waiting := "/me?state=" + strings.Repeat("%26", 4096/3)
+	if page := h.visitor().login("/login/?next="+url.QueryEscape(waiting), alice, password); page.URL.RequestURI() != waiting {
+		t.Errorf("arrived at %v, want where a long request waits", page)
+	}
 	page := h.visitor().login("/login/?next=//evil.test/", alice, password)
 	if page.URL.Path != "/account/settings/profile/" {
 		t.Errorf("arrived at %v, want the home page", page)
