@@ -118,8 +118,8 @@ func (d *Desk) Activity(ctx context.Context, a Actor, q EventQuery, p Page) ([]*
 }
 
 // AuditTrail lists what everybody did, newest first unless p wants it the other
-// way round. It is for administrators
-// and the operator; for everybody else it is not there (ErrNotFound).
+// way round. It is for administrators and the operator; for everybody else it is
+// not there (ErrNotFound).
 func (d *Desk) AuditTrail(ctx context.Context, a Actor, q EventQuery, p Page) ([]*oauth.Event, error) {
 	if !a.all() {
 		return nil, ErrNotFound

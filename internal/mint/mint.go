@@ -77,24 +77,16 @@ func New(brand string, successorKeys [][]byte) (*Mint, error) {
 // NewID draws a time-ordered id: 48 bits of unix milliseconds, 80 random bits.
 // Ids of later milliseconds sort after ids of earlier ones, byte by byte.
 func NewID(now time.Time) string {
-	var b [16]byte
-	rand.Read(b[:])
-	return idFrom(now, b)
-}
-
-func idFrom(now time.Time, b [16]byte) string {
 	var ms [8]byte
 	binary.BigEndian.PutUint64(ms[:], uint64(now.UnixMilli()))
+	var b [16]byte
 	copy(b[:6], ms[2:])
+	rand.Read(b[6:])
 	return base62(b[:], idLen)
 }
 
 // Draw makes a fresh secret.
-func (m *Mint) Draw(kind Kind, now time.Time) Drawn {
-	var random [24]byte
-	rand.Read(random[:])
-	return m.assemble(kind, NewID(now), random)
-}
+func (m *Mint) Draw(kind Kind, now time.Time) Drawn { return m.Redraw(kind, NewID(now)) }
 
 // Redraw makes a fresh secret under an id that Draw gave out before, so that a
 // row can keep its key while its old secret dies.
