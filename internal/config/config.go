@@ -85,7 +85,7 @@ type JWT struct {
 type Compat struct {
 	Invenio                  bool `key:"invenio" doc:"Preset: turns on every switch of this section that is not set by itself."`
 	Implicit                 bool `key:"implicit" doc:"response_type=token for clients registered for the implicit grant. Tokens end up in the browser's history."`
-	QueryToken               bool `key:"query_token" doc:"Accept ?access_token= in the URL. Tokens end up in logs."`
+	QueryToken               bool `key:"query_token" doc:"Accept ?access_token= in the URL, and access_token in the form sent to /oauth/ping. Tokens end up in logs."`
 	AnySecretMethod          bool `key:"any_secret_method" doc:"Take a client secret by HTTP Basic and in the form alike, whichever of the two the client is registered for."`
 	UnknownClient404         bool `key:"unknown_client_404" doc:"The token endpoint answers 404 to an unknown client instead of 401 invalid_client."`
 	OneTokenPerClient        bool `key:"one_token_per_client" doc:"Issuing a token kills the other tokens of the same client and user."`
