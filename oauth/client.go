@@ -65,7 +65,7 @@ type Client struct {
 	DefaultScopes []string
 
 	RequirePKCE bool // refuse an authorization request without a code challenge (RFC 7636)
-	FirstParty  bool // the operator's own software: consent is not asked
+	FirstParty  bool // the operator's own software: consent is not asked where nobody can take its place
 	Internal    bool // hidden from the settings pages
 	Disabled    bool // refused everywhere, and its tokens are dead, until it is enabled again
 

@@ -117,15 +117,16 @@ func (a *Room) get(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	user, err := a.Live.User(ctx, session.Subject)
-	if errors.Is(err, liveness.ErrDead) {
+	switch dead := errors.Is(err, liveness.ErrDead); {
+	case dead && q.silent():
+		a.refuse(w, r, q.destination(), &oauth.Error{Code: oauth.InteractionRequired, Description: "The account is not active, and prompt=none forbids saying so."})
+	case dead:
 		a.inactive(w, r)
-		return
-	}
-	if err != nil {
+	case err != nil:
 		a.broken(w, r, err)
-		return
+	default:
+		a.decide(w, r, q, session, user)
 	}
-	a.decide(w, r, q, session, user)
 }
 
 // decide answers at once, or asks the person first.

@@ -16,18 +16,20 @@ import (
 	"github.com/valetkey/valetkey/store"
 )
 
-// mustAsk decides whether the person has to be asked. A live grant that covers
-// the scopes is a remembered consent, if nobody else can receive the answer: an
-// https redirect URI or a secret proves the client, while any program can listen
-// where a native one does (RFC 8252 §8.6).
+// mustAsk decides whether the person has to be asked. Our own software need not
+// ask, and a live grant that covers the scopes is a remembered consent; both only
+// if nobody else can receive the answer: an https redirect URI or a secret proves
+// the client, while any program can listen where a native one does (RFC 8252 §8.6).
 func (a *Room) mustAsk(q *request, allowed []*oauth.Grant) bool {
 	proven := strings.HasPrefix(q.redirectURI, "https://") || !q.client.Public() && q.responseType == oauth.ResponseTypeCode
 	switch {
 	case slices.Contains(q.prompt, "consent"):
 		return true
+	case !proven:
+		return true
 	case q.client.FirstParty:
 		return false
-	case a.AlwaysConsent || !proven:
+	case a.AlwaysConsent:
 		return true
 	}
 	return !slices.ContainsFunc(allowed, func(g *oauth.Grant) bool { return oauth.ContainsScopes(g.Scopes, q.scopes) })
@@ -157,7 +159,7 @@ func (a *Room) waiting(ctx context.Context, id string, s *oauth.Session) (*oauth
 	if err != nil {
 		return nil, nil, err
 	}
-	if !redirecturi.Match(client.RedirectURIs, req.RedirectURI) {
+	if !a.stillMay(client, req) {
 		return nil, nil, errChanged
 	}
 	if _, err := a.Live.User(ctx, req.Subject); errors.Is(err, liveness.ErrDead) {
@@ -166,6 +168,12 @@ func (a *Room) waiting(ctx context.Context, id string, s *oauth.Session) (*oauth
 		return nil, nil, err
 	}
 	return req, client, nil
+}
+
+// stillMay reports whether the client may still have what the page spoke of.
+func (a *Room) stillMay(client *oauth.Client, req *oauth.AuthorizationRequest) bool {
+	_, err := a.Scopes.ForClient(client, oauth.ScopeString(req.Scopes))
+	return err == nil && redirecturi.Match(client.RedirectURIs, req.RedirectURI) && client.MayUse(grantTypes[req.ResponseType])
 }
 
 // answer uses the request up, once, and issues what the person allowed; nil if

@@ -112,6 +112,14 @@ func TestConsentThatNoLongerStands(t *testing.T) {
 			c.RedirectURIs = []string{"https://web.test/new"}
 			e.Store.UpdateClient(ctx, c.Client)
 		}, 409},
+		"scope gone": {func(e *oauthtest.Engine, _ *oauthtest.Browser, c oauthtest.Party) {
+			c.Scopes = []string{"records:write"}
+			e.Store.UpdateClient(ctx, c.Client)
+		}, 409},
+		"grant type gone": {func(e *oauthtest.Engine, _ *oauthtest.Browser, c oauthtest.Party) {
+			c.GrantTypes = []string{oauth.GrantClientCredentials}
+			e.Store.UpdateClient(ctx, c.Client)
+		}, 409},
 		"user disabled": {func(e *oauthtest.Engine, _ *oauthtest.Browser, _ oauthtest.Party) {
 			e.Users.Change("alice", func(u *oauth.User) { u.Disabled = true })
 		}, 403},
@@ -179,6 +187,7 @@ func TestConsentIsRemembered(t *testing.T) {
 	web, spa := e.Web(), e.SPA()
 	local := e.AddClient(oauth.Client{RedirectURIs: []string{"http://localhost:5100/authorized"}})
 	first := e.AddClient(oauth.Client{RedirectURIs: []string{"https://web.test/cb"}, FirstParty: true})
+	native := e.AddClient(oauth.Client{RedirectURIs: []string{"http://127.0.0.1:7000/cb"}, AuthMethod: oauth.AuthNone, FirstParty: true})
 	alice := e.SignIn("alice")
 	asked := func(c oauthtest.Party, more ...string) bool {
 		t.Helper()
@@ -212,6 +221,9 @@ func TestConsentIsRemembered(t *testing.T) {
 	}
 	if asked(first) || !asked(first, "prompt", "consent") {
 		t.Error("a first-party client is asked for when prompt=consent says so, and only then")
+	}
+	if !asked(native) || !asked(native) {
+		t.Error("a first-party client whose place any program can take is asked for (RFC 8252 §8.6)")
 	}
 	page := alice.Authorize(oauthtest.Request(web, "scope", "records:read records:write"))
 	if !strings.Contains(page.Body, "You already allowed") || !strings.Contains(page.Body, "Change your records") {

@@ -144,18 +144,20 @@ func noRequestObject(_ *request, f form.Values) error {
 	return nil
 }
 
+// grantTypes says what a client must be registered for to use a response type.
+var grantTypes = map[string]string{
+	oauth.ResponseTypeCode:  oauth.GrantAuthorizationCode,
+	oauth.ResponseTypeToken: oauth.GrantImplicit,
+}
+
 // readResponseType: RFC 6749 §3.1.1, §4.1.2.1, §4.2.2.1.
 func (a *Room) readResponseType(q *request, f form.Values) error {
 	q.responseType = f["response_type"]
-	needs := map[string]string{oauth.ResponseTypeCode: oauth.GrantAuthorizationCode}
-	if a.Implicit {
-		needs[oauth.ResponseTypeToken] = oauth.GrantImplicit
-	}
-	grantType, known := needs[q.responseType]
+	grantType, known := grantTypes[q.responseType]
 	switch {
 	case q.responseType == "":
 		return invalid("The parameter response_type is missing.")
-	case !known:
+	case !known || grantType == oauth.GrantImplicit && !a.Implicit:
 		return &oauth.Error{Code: oauth.UnsupportedResponseType, Description: "This server does not offer the response_type. Use code."}
 	case !q.client.MayUse(grantType):
 		return &oauth.Error{Code: oauth.UnauthorizedClient, Description: "This client is not registered for the response_type."}

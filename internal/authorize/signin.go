@@ -30,11 +30,13 @@ func (a *Room) mustSignIn(q *request, s *oauth.Session) (oauth.LoginReason, bool
 	}
 	asked, brought := a.asked(q)
 	switch {
+	case s.Stale:
+		return oauth.LoginAgain, true
 	case slices.Contains(q.prompt, "select_account") && !brought:
 		return oauth.LoginOther, true
 	case brought && s.AuthTime.Unix() >= asked.Unix(): // hosts may keep whole seconds
 		return "", false
-	case slices.Contains(q.prompt, "login"), s.Stale, q.hasMaxAge && !a.Now().Before(s.AuthTime.Add(q.maxAge)):
+	case slices.Contains(q.prompt, "login"), q.hasMaxAge && !a.Now().Before(s.AuthTime.Add(q.maxAge)):
 		return oauth.LoginAgain, true
 	}
 	return "", false

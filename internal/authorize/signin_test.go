@@ -64,6 +64,23 @@ func TestPromptNone(t *testing.T) {
 	wantError(t, "stale session", alice.Authorize(silent), "https://web.test/cb", "login_required", "xyz")
 }
 
+// A sign-in that a request asked for does not cover a session that has become
+// doubtful since.
+func TestStaleAfterSigningInAgain(t *testing.T) {
+	t.Parallel()
+	e := oauthtest.New(t, oauthtest.Options{})
+	web := e.Web()
+	alice := e.SignIn("alice")
+	alice.Code(web)
+	back := wantLogin(t, "prompt=login", alice.Authorize(oauthtest.Request(web, "prompt", "login")), oauth.LoginAgain)
+	alice.Session(func(s *oauth.Session) { s.AuthTime, s.Stale = e.Clock.Now(), true })
+	wantLogin(t, "in other surroundings", view{alice}.get(back), oauth.LoginAgain)
+	alice.Session(func(s *oauth.Session) { s.Stale = false })
+	if r := (view{alice}).get(back); r.Callback().Get("code") == "" {
+		t.Errorf("confirmed: got %d %q", r.StatusCode, r.Header.Get("Location"))
+	}
+}
+
 func TestPromptLoginAndMaxAge(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string][]string{
@@ -175,5 +192,5 @@ func TestM75_DisabledUserGetsNoPage(t *testing.T) {
 	alice.Code(web)
 	e.Users.Change("alice", func(u *oauth.User) { u.Disabled = true })
 	wantPage(t, "disabled", alice.Authorize(oauthtest.Request(web)), http.StatusForbidden)
-	wantPage(t, "disabled, silently", alice.Authorize(oauthtest.Request(web, "prompt", "none")), http.StatusForbidden)
+	wantError(t, "disabled, silently", alice.Authorize(oauthtest.Request(web, "prompt", "none")), "https://web.test/cb", "interaction_required", "xyz")
 }

@@ -30,7 +30,7 @@ func (f *clientFlags) add(cmd *cobra.Command) {
 	fs.StringArrayVar(&f.in.DefaultScopes, "default-scope", nil, "a `SCOPE` it gets when it asks for none; may be given several times")
 	fs.StringVar(&f.owner, "owner", "", "`ID|EMAIL` of the user it belongs to")
 	fs.BoolVar(&f.pkce, "pkce", true, "refuse authorization requests without PKCE; --pkce=false allows them")
-	fs.BoolVar(&f.firstParty, "first-party", false, "it is our own software: people are not asked for consent")
+	fs.BoolVar(&f.firstParty, "first-party", false, "it is our own software: people are not asked for consent, but for one on a device")
 	fs.BoolVar(&f.internal, "internal", false, "hide it from the settings pages")
 }
 
