@@ -9,7 +9,7 @@
 // to machine and from minute to minute; the ratio to the floor and the CPU time
 // per request are what can be compared.
 //
-//	go run .                       every row, about four minutes
+//	go run .                       every row, about two and a half minutes
 //	go run . -short                every row for a moment, to see that it works
 //	go run . -only token,introspect -duration 10s
 package main

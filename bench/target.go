@@ -84,10 +84,10 @@ func (t *target) scenarios() []scenario {
 		{"token: client credentials", both, t.clientCredentials},
 		{"introspect: live token", both, t.introspect},
 		{"protected resource (/oauth/ping)", both, t.ping},
+		{"page: settings, applications", both, t.settingsPage},
 		{"refresh: rotation", both, t.refresh},
 		{"code flow: session, consent known", both, t.knownCodeFlow},
 		{"code flow: sign-in and consent", []int{1, 8}, t.wholeCodeFlow},
-		{"page: settings, applications", both, t.settingsPage},
 	}
 }
 
