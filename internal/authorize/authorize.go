@@ -71,13 +71,19 @@ func (a *Room) Authorize(w http.ResponseWriter, r *http.Request) {
 // are the request; one that is in both is repeated.
 func (a *Room) post(w http.ResponseWriter, r *http.Request) {
 	f, err := form.Parse(w, r)
-	if err != nil {
+	var repeated *form.Repeated
+	if err != nil && !errors.As(err, &repeated) {
 		a.page(w, r, &fault{err: err})
 		return
 	}
 	query := url.Values{}
 	for name, value := range f {
 		query.Set(name, value)
+	}
+	if repeated != nil { // get refuses them, and knows whom to tell
+		for _, name := range repeated.Names {
+			query[name] = []string{f[name], f[name]}
+		}
 	}
 	location := a.Pages.Path(Path) + "?" + query.Encode()
 	if r.URL.RawQuery != "" {

@@ -277,6 +277,15 @@ func TestParity7_PostIsTheSameRequest(t *testing.T) {
 	params.Set("state", "other")
 	r = alice.Do(http.MethodPost, "/oauth/authorize?"+query.Encode(), params)
 	wantError(t, "state in both", alice.Do(http.MethodGet, r.Header.Get("Location"), nil), "https://web.test/cb", "invalid_request", "")
+
+	// What is repeated in the form is told to whom GET tells it.
+	params = oauthtest.Request(web)
+	params.Add("scope", "")
+	r = alice.Do(http.MethodPost, "/oauth/authorize", params)
+	wantError(t, "scope twice", alice.Do(http.MethodGet, r.Header.Get("Location"), nil), "https://web.test/cb", "invalid_request", "xyz")
+	params.Add("redirect_uri", "https://evil.test/")
+	r = alice.Do(http.MethodPost, "/oauth/authorize", params)
+	wantPage(t, "redirect_uri twice", alice.Do(http.MethodGet, r.Header.Get("Location"), nil), http.StatusBadRequest)
 }
 
 func TestM17_OnlyPostedConsentAllows(t *testing.T) {
