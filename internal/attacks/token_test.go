@@ -3,9 +3,11 @@ package attacks
 import (
 	"encoding/base64"
 	"fmt"
+	"hash/crc32"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -197,6 +199,36 @@ func spellings(secret string) (out []string) {
 	return wrong
 }
 
+// forgeries are strings that look minted: other random parts under the same id,
+// and other kinds, each with the checksum that anybody can compute. They reach the
+// database, and only the hash there refuses them.
+func forgeries(secret string) (out []string) {
+	head, body := secret[:len(secret)-58], secret[len(secret)-58:len(secret)-6]
+	for i := 22; i < len(body); i++ {
+		for _, c := range []string{"0", "A", "z"} {
+			out = append(out, head+body[:i]+c+body[i+1:])
+		}
+	}
+	for _, kind := range []string{"at", "rt", "pat", "ac", "cs"} {
+		out = append(out, "vk_"+kind+"_"+body)
+	}
+	out = append(out, head+body[:22]+strings.Repeat("0", 30))
+	for i := range out {
+		out[i] += checksum(out[i])
+	}
+	return slices.DeleteFunc(out, func(s string) bool { return s == secret })
+}
+
+// checksum is a CRC-32 in six base62 digits, as package mint documents it.
+func checksum(text string) string {
+	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	digits, n := make([]byte, 6), crc32.ChecksumIEEE([]byte(text))
+	for i := len(digits) - 1; i >= 0; i-- {
+		digits[i], n = alphabet[n%62], n/62
+	}
+	return string(digits)
+}
+
 func TestM65_OneSpellingOnly(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, options{})
@@ -246,8 +278,14 @@ func TestM65_OneSpellingOnly(t *testing.T) {
 		{"client secret", s.m2m.secret, secret},
 		{"session cookie", session, func(v string) bool { return cookie(v, device) }},
 	} {
-		n := 0
-		for _, wrong := range spellings(tt.secret) {
+		n, wrongs := 0, spellings(tt.secret)
+		if strings.HasPrefix(tt.secret, "vk_") {
+			if text := tt.secret[:len(tt.secret)-6]; text+checksum(text) != tt.secret {
+				t.Fatalf("the checksum of %s is another", tt.name)
+			}
+			wrongs = append(wrongs, forgeries(tt.secret)...)
+		}
+		for _, wrong := range wrongs {
 			if (tt.name == "session cookie" || strings.HasSuffix(tt.name, "as bearer")) && strings.TrimSpace(wrong) == tt.secret {
 				continue // the same header value: white space around it is not part of it (RFC 9110 §5.5)
 			}
