@@ -233,7 +233,6 @@ type tokens struct {
 	Scope   string   `json:"scope"`
 	Error   string   `json:"error"`
 	Active  bool     `json:"active"`
-	Sub     string   `json:"sub"`
 	Methods []string `json:"code_challenge_methods_supported"`
 	Issuer  string   `json:"issuer"`
 }

@@ -109,7 +109,8 @@ func TestM23_SessionFixation(t *testing.T) {
 		}
 	}
 	seen := map[string]bool{planted: true}
-	// dead checks that the value the browser had before opens nothing any more.
+	// renewed checks that the session has another id, and that the one before opens
+	// nothing any more.
 	renewed := func(what, before string) string {
 		t.Helper()
 		now := s.alice.cookie(cookie)

@@ -14,9 +14,8 @@ import (
 
 // Signing in: throttling, factors, enumeration.
 
-// Guesses at one account, through every door at once: the login page, the
-// password grant, and the page that changes the password from a browser that
-// never signed in to the account.
+// Guesses at one account through both doors at once, the login page and the
+// password grant: they share one budget.
 func TestM81_ParallelGuessesAtEveryDoor(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, options{password: true})

@@ -94,7 +94,7 @@ func (s *site) race(tracks []*track, requests []*http.Request) []answer {
 	return answers
 }
 
-// tokenRequest is a request of a machine endpoint, to be raced.
+// machineRequest is a request of a machine endpoint, to be raced.
 func (s *site) machineRequest(c *client, path string, form url.Values) *http.Request {
 	v, headers := authenticated(c, form)
 	return s.request("POST", path, v.Encode(), headers...)
