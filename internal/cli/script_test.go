@@ -198,7 +198,7 @@ func lacks(ts *testscript.TestScript, _ bool, args []string) {
 func busy(ts *testscript.TestScript, _ bool, args []string) {
 	d, err := time.ParseDuration(args[1])
 	ts.Check(err)
-	db, err := sql.Open("sqlite", ts.MkAbs(args[0])+"?_txlock=immediate")
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0])+"?_txlock=immediate&_pragma=busy_timeout(5000)")
 	ts.Check(err)
 	tx, err := db.Begin()
 	ts.Check(err)
@@ -216,6 +216,7 @@ func TestParity60_TokensCreateAndDelete(t *testing.T)       { script(t, "token")
 func TestParity56_DeletingAUserDeletesTheRest(t *testing.T) { script(t, "cascade") }
 func TestUsers(t *testing.T)                                { script(t, "user") }
 func TestClients(t *testing.T)                              { script(t, "client") }
+func TestFirstCommands(t *testing.T)                        { script(t, "first") }
 func TestServe(t *testing.T)                                { script(t, "serve") }
 func TestIssuerWithPath(t *testing.T)                       { script(t, "path") }
 func TestStop(t *testing.T)                                 { script(t, "stop") }
