@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/valetkey/valetkey/internal/pages"
@@ -141,13 +142,32 @@ func (s *Settings) updateClient(w http.ResponseWriter, r *http.Request, v *visit
 		return s.seeOther(w, r, pathClient(app.Client.ID)+"delete/")
 	}
 	values := pick(form, clientFields...)
-	in := clientInput(values)
-	in.Type = "" // an application stays what it is
-	if _, err = s.cfg.Desk.UpdateApplication(r.Context(), v.actor, app.Client.ID, in); err == nil {
+	_, err = s.cfg.Desk.EditApplication(r.Context(), v.actor, app.Client.ID, func(c oauth.Client) manage.ApplicationInput {
+		in := clientInput(values)
+		in.Type = "" // an application stays what it is
+		in.Scopes = append(in.Scopes, s.internalScopes(c)...)
+		if len(in.Scopes) > 0 && !oauth.ContainsScopes(in.Scopes, c.DefaultScopes) {
+			// The form has no default scopes; they go with the scopes.
+			in.DefaultScopes = slices.DeleteFunc(append([]string{}, c.DefaultScopes...), func(name string) bool {
+				return !slices.Contains(in.Scopes, name)
+			})
+		}
+		return in
+	})
+	if err == nil {
 		return s.seeOther(w, r, pathClient(app.Client.ID)+"?done=saved")
 	}
 	if f, ok := rejected(values, err); ok {
 		return s.clientPage(w, r, v, http.StatusUnprocessableEntity, app, f)
 	}
 	return err
+}
+
+// internalScopes are those that the operator gave the application: the form does
+// not show them, so it cannot take them away either.
+func (s *Settings) internalScopes(c oauth.Client) []string {
+	return slices.DeleteFunc(slices.Clone(c.Scopes), func(name string) bool {
+		scope, known := s.cfg.Desk.Scopes().Find(name)
+		return !known || !scope.Internal
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -253,4 +254,36 @@ func TestM15_HostileTextIsHarmless(t *testing.T) {
 	}
 	page := p.get("tokens/new/?name="+url.QueryEscape(`"><script>alert(5)</script>`)+"&scopes="+url.QueryEscape("<script>alert(6)</script>"), http.StatusOK)
 	s.noText(page, "<script>alert")
+}
+
+// What the form of an application does not show it does not change, but for
+// default scopes that would lie outside of the scopes.
+func TestFormKeepsWhatItDoesNotShow(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	operator := manage.Actor{Operator: true}
+	c := s.makeClient("maria", "Uploader")
+	_, err := s.desk.EditApplication(t.Context(), operator, c.ID, func(c oauth.Client) manage.ApplicationInput {
+		return manage.ApplicationInput{Name: c.Name, Website: c.Website, RedirectURIs: c.RedirectURIs,
+			Scopes: []string{"deposit:actions", "deposit:write", "secret:scope"}, DefaultScopes: []string{"deposit:write", "deposit:actions"}}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := s.as("maria")
+	save := func(scopes ...string) *oauth.Client {
+		t.Helper()
+		page := p.send(p.get("clients/"+c.ID+"/", http.StatusOK).Form().Set("scopes", scopes...), http.StatusOK)
+		s.text(page, "Your changes are saved.")
+		return s.clients("maria")[0]
+	}
+	for _, scopes := range [][]string{{"deposit:actions", "deposit:write"}, {"deposit:actions"}} {
+		got := save(scopes...)
+		if want := append(slices.Clone(scopes), "secret:scope"); !slices.Equal(got.Scopes, want) {
+			t.Errorf("scopes %v, want %v", got.Scopes, want)
+		}
+		if len(got.DefaultScopes) != len(scopes) || !oauth.ContainsScopes(scopes, got.DefaultScopes) {
+			t.Errorf("with scopes %v the default scopes are %v", got.Scopes, got.DefaultScopes)
+		}
+	}
 }
