@@ -55,7 +55,7 @@ var rules = map[string]rule{
 
 	// Where it comes together.
 	"":                {imports: "oauth store grant resource manage $helpers $rooms internal/pages internal/csrf internal/keyring internal/keys internal/guard internal/issuer", entry: true, global: true},
-	"internal/config": {imports: "oauth internal/issuer internal/keyring", external: "go.yaml.in/yaml github.com/knadh/koanf"},
+	"internal/config": {imports: "oauth internal/issuer internal/keyring", external: "go.yaml.in/yaml"},
 	"internal/cli": {imports: " oauth store store/sqlstore store/memstore resource manage accounts accounts/sqlaccounts root $helpers internal/config internal/issuer internal/keyring internal/keys internal/pages internal/sqldb internal/csrf internal/ping",
 		external: "github.com/spf13 github.com/wneessen/go-mail golang.org/x/term golang.org/x/sys go.yaml.in/yaml", entry: true, global: true},
 	"cmd/valetkey": {imports: "internal/cli", external: "modernc.org/sqlite github.com/jackc/pgx", entry: true, global: true},
