@@ -56,7 +56,8 @@ type Config struct {
 
 type api struct {
 	Config
-	base string // issuer + "/api/v1"
+	base   string // issuer + "/api/v1"
+	prefix string // the path of base
 }
 
 // New returns the handler of everything below the issuer's path + /api/v1/.
@@ -71,8 +72,8 @@ func New(c Config) (http.Handler, error) {
 	if c.Recent == nil {
 		c.Recent = func(*http.Request) bool { return true }
 	}
-	a := &api{c, strings.TrimSuffix(c.Issuer, "/") + "/api/v1"}
 	prefix := strings.TrimSuffix(issuer.Path, "/") + "/api/v1"
+	a := &api{Config: c, base: strings.TrimSuffix(c.Issuer, "/") + "/api/v1", prefix: prefix}
 	mux := http.NewServeMux()
 	allowed := map[string][]string{}
 	for _, op := range a.operations() {

@@ -63,7 +63,7 @@ func next[T any](a *api, c *call, p manage.Page, rows []T, id func(T) string) []
 	query := c.r.URL.Query()
 	query.Set("after", id(rows[len(rows)-1]))
 	query.Set("limit", strconv.Itoa(p.Limit-1))
-	_, path, _ := strings.Cut(c.r.URL.Path, "/api/v1")
+	path := strings.TrimPrefix(c.r.URL.Path, a.prefix)
 	c.w.Header().Set("Link", "<"+a.base+(&url.URL{Path: path, RawQuery: query.Encode()}).String()+`>; rel="next"`)
 	return rows
 }

@@ -34,8 +34,8 @@ func (f *clientFlags) add(cmd *cobra.Command) {
 	fs.BoolVar(&f.internal, "internal", false, "hide it from the settings pages")
 }
 
-// input is what the flags say: everything that was given replaces what in held.
-func (f *clientFlags) input(ctx context.Context, h *house, cmd *cobra.Command, in manage.ApplicationInput) (manage.ApplicationInput, error) {
+// over is in with everything that the flags say in its place.
+func (f *clientFlags) over(cmd *cobra.Command, in manage.ApplicationInput) manage.ApplicationInput {
 	given := cmd.Flags().Changed
 	for name, set := range map[string]func(){
 		"name":          func() { in.Name = f.in.Name },
@@ -57,17 +57,21 @@ func (f *clientFlags) input(ctx context.Context, h *house, cmd *cobra.Command, i
 	}
 	if given("auth-method") {
 		in.AuthMethod, in.Public = oauth.AuthMethod(f.authMethod), oauth.AuthMethod(f.authMethod) == oauth.AuthNone
-		if in.Public && given("public") && !f.in.Public {
-			return in, usagef("--auth-method none and --public=false contradict each other")
-		}
+	}
+	in.Owner = f.in.Owner
+	return in
+}
+
+// check refuses flags that contradict each other, and finds the owner.
+func (f *clientFlags) check(ctx context.Context, h *house, cmd *cobra.Command) (err error) {
+	given := cmd.Flags().Changed
+	if given("auth-method") && oauth.AuthMethod(f.authMethod) == oauth.AuthNone && given("public") && !f.in.Public {
+		return usagef("--auth-method none and --public=false contradict each other")
 	}
 	if given("owner") {
-		var err error
-		if in.Owner, err = h.subject(ctx, f.owner); err != nil {
-			return in, err
-		}
+		f.in.Owner, err = h.subject(ctx, f.owner)
 	}
-	return in, nil
+	return err
 }
 
 // notBlank drops the empty value by which a list is emptied (--scope "").
@@ -119,10 +123,10 @@ The type decides what the client starts with:
 			return err
 		}
 		defer h.close()
-		in, err := f.input(cmd.Context(), h, cmd, manage.ApplicationInput{ID: id})
-		if err != nil {
+		if err := f.check(cmd.Context(), h, cmd); err != nil {
 			return err
 		}
+		in := f.over(cmd, manage.ApplicationInput{ID: id})
 		c, secret, err := h.server.Desk().CreateApplication(cmd.Context(), operator, in)
 		if err != nil {
 			return err
@@ -172,14 +176,15 @@ func (f *clientFlags) update(cmd *cobra.Command, h *house, out *output, id strin
 	if err != nil {
 		return err
 	}
-	c := app.Client
-	in, err := f.input(ctx, h, cmd, manage.ApplicationInput{
-		Name: c.Name, Description: c.Description, Website: c.Website, RedirectURIs: c.RedirectURIs, Public: c.Public(),
-	})
-	if err != nil {
+	if err := f.check(ctx, h, cmd); err != nil {
 		return err
 	}
-	if c, err = desk.UpdateApplication(ctx, operator, id, in); err != nil {
+	c, err := desk.EditApplication(ctx, operator, id, func(c oauth.Client) manage.ApplicationInput {
+		return f.over(cmd, manage.ApplicationInput{
+			Name: c.Name, Description: c.Description, Website: c.Website, RedirectURIs: c.RedirectURIs, Public: c.Public(),
+		})
+	})
+	if err != nil {
 		return err
 	}
 	if on || off {

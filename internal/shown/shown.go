@@ -45,10 +45,11 @@ func (o Once) Cookie(session *oauth.Session, path string, secret oauth.Secret) (
 }
 
 // Take returns the secret that the page at the path is to show, and deletes the
-// cookie. It is empty when there is none, or none any more.
+// cookie. It is empty when there is none, or none any more. A HEAD request shows
+// nothing to anybody, so it takes nothing either.
 func (o Once) Take(w http.ResponseWriter, r *http.Request, session *oauth.Session, path string) string {
 	sent, err := r.Cookie(o.name())
-	if err != nil {
+	if err != nil || r.Method == http.MethodHead {
 		return ""
 	}
 	gone := o.cookie(path)

@@ -33,6 +33,11 @@ func TestSecretIsShownToItsSessionOnItsPage(t *testing.T) {
 		w := httptest.NewRecorder()
 		return o.Take(w, r, s, path), w
 	}
+	head := httptest.NewRequest(http.MethodHead, "/x/created/", nil)
+	head.AddCookie(c)
+	if w := httptest.NewRecorder(); once.Take(w, head, ada, "/x/created/") != "" || len(w.Header()) != 0 {
+		t.Errorf("HEAD took the secret: %v", w.Header())
+	}
 	if got, w := take(once, ada, "/x/created/", c); got != "the secret" || !strings.Contains(w.Header().Get("Set-Cookie"), "Max-Age=0") {
 		t.Errorf("Take = %q, %v, want the secret and the cookie gone", got, w.Header())
 	}
