@@ -152,8 +152,8 @@ func TestM23_SessionFixation(t *testing.T) {
 	}
 }
 
-// keys is everything that opens something in a person's name.
-type keys struct {
+// bunch is everything that opens something in a person's name.
+type bunch struct {
 	s                    *site
 	p                    *person
 	cookies              string
@@ -163,10 +163,10 @@ type keys struct {
 	request              string // authorization request that waits for consent
 }
 
-func (p *person) collect() *keys {
+func (p *person) collect() *bunch {
 	s := p.s
 	s.t.Helper()
-	k := &keys{s: s, p: p}
+	k := &bunch{s: s, p: p}
 	p.signIn()
 	_, k.pat = s.pat(p, "records:read", "tokens:read")
 	got := p.flow(s.web)
@@ -179,7 +179,7 @@ func (p *person) collect() *keys {
 
 // open lists which of the keys still open something. Codes and refresh tokens
 // are used up by the attempt.
-func (k *keys) open() (open []string) {
+func (k *bunch) open() (open []string) {
 	s := k.s
 	s.t.Helper()
 	check := func(name string, alive bool) {
@@ -200,7 +200,7 @@ func (k *keys) open() (open []string) {
 }
 
 // cookieOpens lists what a copy of the browser's cookies still opens.
-func (k *keys) cookieOpens() (open []string) {
+func (k *bunch) cookieOpens() (open []string) {
 	s := k.s
 	s.t.Helper()
 	for _, path := range []string{"/account/settings/profile/", "/account/settings/applications/", "/account/settings/activity/", "/api/v1/tokens", "/records/read"} {

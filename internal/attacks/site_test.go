@@ -20,6 +20,7 @@ import (
 	"github.com/valetkey/valetkey/accounts"
 	"github.com/valetkey/valetkey/accounts/sqlaccounts"
 	"github.com/valetkey/valetkey/internal/keyring"
+	"github.com/valetkey/valetkey/internal/keys"
 	"github.com/valetkey/valetkey/internal/oauthtest"
 	"github.com/valetkey/valetkey/manage"
 	"github.com/valetkey/valetkey/oauth"
@@ -108,6 +109,10 @@ func (s *site) start() {
 	people := sqlaccounts.New(st)
 	must(s.t, st.Migrate(ctx))
 	must(s.t, people.Migrate(ctx))
+
+	ring, err := keyring.Parse(s.keyring)
+	must(s.t, err)
+	must(s.t, keys.New(keys.Config{Store: st, Ring: ring, Now: s.clock.Now}).EnsureActive(ctx))
 
 	hash := s.o.hash
 	if hash == (accounts.Argon2{}) {
