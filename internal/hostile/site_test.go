@@ -21,6 +21,7 @@ import (
 	"github.com/valetkey/valetkey/accounts"
 	"github.com/valetkey/valetkey/accounts/sqlaccounts"
 	"github.com/valetkey/valetkey/internal/keyring"
+	"github.com/valetkey/valetkey/internal/keys"
 	"github.com/valetkey/valetkey/internal/livetest"
 	"github.com/valetkey/valetkey/manage"
 	"github.com/valetkey/valetkey/oauth"
@@ -112,9 +113,13 @@ func newSite(t *testing.T) *site {
 		Hash: accounts.Argon2{Memory: 64, Time: 1, Threads: 1},
 	})
 	must(t, err)
+	secret := keyring.Line("test")
+	ring, err := keyring.Parse(secret)
+	must(t, err)
+	must(t, keys.New(keys.Config{Store: st, Ring: ring, Now: time.Now}).EnsureActive(ctx))
 	as, err := valetkey.New(valetkey.Config{
 		Issuer: s.url, Store: st, Login: door, Users: door, Menu: door.Menu(), Logger: logger, TestEndpoints: true,
-		Keyring: keyring.Line("test"),
+		Keyring: secret,
 		Scopes:  []oauth.Scope{{Name: "test:scope", Description: "Test the server", Group: "test"}},
 	})
 	must(t, err)

@@ -11,5 +11,6 @@
 // Inspect says how many private keys each still seals, and Droppable refuses to
 // let one go that is needed.
 //
-// A server without a keyring makes no signing keys; its key set is empty.
+// A server without a keyring makes no signing keys. Until the first key is made
+// there is no key set either: 503, which nobody keeps.
 package keys

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -14,13 +15,21 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/valetkey/valetkey/internal/respond"
+	"github.com/valetkey/valetkey/oauth"
 )
 
 // refresh is how old the published document may grow before the store is asked
 // again: another node or the command line may have rotated the key.
 const refresh = time.Minute
 
-// document is a published key set.
+// errNoKeys: before the first key is made there is no set to serve. Whoever
+// verifies would keep an empty one for minutes.
+var errNoKeys = &oauth.Error{
+	Code: oauth.TemporarilyUnavailable, Description: "There is no signing key yet. Try again in a moment.",
+	Cause: errors.New("nothing has called EnsureActive, which Server.Start does"),
+}
+
+// document is a published key set; it has at least one key.
 type document struct {
 	body []byte
 	etag string
@@ -29,10 +38,11 @@ type document struct {
 	until time.Time
 }
 
-// ServeHTTP answers with the JSON Web Key Set (RFC 7517 §5).
+// ServeHTTP answers with the JSON Web Key Set (RFC 7517 §5), or with 503 while
+// there is no key.
 func (k *Keys) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		respond.MethodNotAllowed(w, r, http.MethodGet)
+		respond.MethodNotAllowed(w, r, http.MethodGet, http.MethodHead)
 		return
 	}
 	doc, err := k.document(r.Context())
@@ -83,6 +93,9 @@ func (k *Keys) publish(ctx context.Context) error {
 		if !row.ExpiresAt.IsZero() && (doc.until.IsZero() || row.ExpiresAt.Before(doc.until)) {
 			doc.until = row.ExpiresAt
 		}
+	}
+	if len(set.Keys) == 0 {
+		return errNoKeys
 	}
 	if doc.body, err = json.Marshal(set); err != nil {
 		return fmt.Errorf("signing keys: %w", err)

@@ -316,19 +316,32 @@ func TestNoKeyring(t *testing.T) {
 	t.Parallel()
 	k := keys.New(keys.Config{Store: memstore.New(), Now: (&clock{start}).Now})
 	must(t, k.EnsureActive(t.Context()))
-	if got := published(t, k); len(got) != 0 {
-		t.Errorf("got %d keys, want none", len(got))
-	}
-	w := httptest.NewRecorder()
-	k.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-	if got := strings.TrimSpace(w.Body.String()); got != `{"keys":[]}` {
-		t.Errorf("got %s, want an empty set", got)
-	}
+	wantNoSet(t, k)
 	if _, err := k.Rotate(t.Context(), time.Hour); err == nil {
 		t.Error("Rotate: got no error")
 	}
 	if _, err := k.Reseal(t.Context()); err == nil {
 		t.Error("Reseal: got no error")
+	}
+}
+
+func wantNoSet(t *testing.T, k *keys.Keys) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	k.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	if w.Code != 503 || w.Header().Get("Retry-After") == "" || w.Header().Get("Cache-Control") != "no-store" || strings.Contains(w.Body.String(), "keys\"") {
+		t.Errorf("got %d %v %s, want 503, to be asked again and not kept", w.Code, w.Header(), w.Body)
+	}
+}
+
+// Nobody is shown, and keeps, an empty set while the first key is being made.
+func TestNoSetBeforeTheFirstKey(t *testing.T) {
+	t.Parallel()
+	k := keys.New(keys.Config{Store: memstore.New(), Ring: ring(t, keyring.Line("a")), Now: (&clock{start}).Now})
+	wantNoSet(t, k)
+	must(t, k.EnsureActive(t.Context()))
+	if got := len(published(t, k)); got != 1 {
+		t.Errorf("got %d keys, want 1", got)
 	}
 }
 
