@@ -1,6 +1,7 @@
 package clientauth
 
 import (
+	"crypto/sha256"
 	"sync"
 	"time"
 )
@@ -21,41 +22,42 @@ type throttle struct {
 	now func() time.Time
 
 	mu sync.Mutex
-	// zeroAt says of each source when its count will be zero again.
-	zeroAt map[string]time.Time
+	// zeroAt says of each source when its count will be zero again. It knows them
+	// by their hash, for a stranger chooses how long a client id is.
+	zeroAt map[[sha256.Size]byte]time.Time
 }
 
 func newThrottle(now func() time.Time) *throttle {
-	return &throttle{now: now, zeroAt: map[string]time.Time{}}
+	return &throttle{now: now, zeroAt: map[[sha256.Size]byte]time.Time{}}
 }
 
 // over reports whether the source has failed too often.
 func (t *throttle) over(source string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.zeroAt[source].Sub(t.now()) > (burst-1)*refill
+	return t.zeroAt[sha256.Sum256([]byte(source))].Sub(t.now()) > (burst-1)*refill
 }
 
 // add counts a failure.
 func (t *throttle) add(source string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := t.now()
+	now, key := t.now(), sha256.Sum256([]byte(source))
 	if len(t.zeroAt) >= mostSources {
 		t.forget(now)
 	}
-	zero := t.zeroAt[source]
+	zero := t.zeroAt[key]
 	if zero.Before(now) {
 		zero = now
 	}
-	t.zeroAt[source] = zero.Add(refill)
+	t.zeroAt[key] = zero.Add(refill)
 }
 
 // forget drops the sources that are at zero, or all of them if none is.
 func (t *throttle) forget(now time.Time) {
-	for source, zero := range t.zeroAt {
+	for key, zero := range t.zeroAt {
 		if !zero.After(now) {
-			delete(t.zeroAt, source)
+			delete(t.zeroAt, key)
 		}
 	}
 	if len(t.zeroAt) >= mostSources {
