@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/form"
 	"github.com/valetkey/valetkey/internal/keyring"
 	"github.com/valetkey/valetkey/internal/pages"
 	"github.com/valetkey/valetkey/internal/peer"
@@ -106,7 +107,7 @@ func (a *admin) handle(rt route) http.Handler {
 		v := &visit{w: w, r: r}
 		switch err := a.enter(v); {
 		case err == nil && v.session == nil:
-			a.Login.Login(w, r, oauth.LoginRequest{ReturnTo: returnTo(r), Reason: oauth.LoginNeeded})
+			a.Login.Login(w, r, oauth.LoginRequest{ReturnTo: form.ReturnTo(r), Reason: oauth.LoginNeeded})
 			return
 		case err != nil:
 			a.refuse(v, err)
@@ -123,7 +124,7 @@ func (a *admin) handle(rt route) http.Handler {
 			}
 		case r.Method == http.MethodPost && rt.post != nil:
 			if err = a.fresh(v); err == nil {
-				err = v.parse()
+				v.form, err = form.Page(v.w, v.r)
 			}
 			if err == nil {
 				err = rt.post(v)
@@ -164,19 +165,9 @@ func (a *admin) enter(v *visit) error {
 	return nil
 }
 
-// returnTo is where a browser comes back to: the page it looked at, or the page
-// whose form it sent.
-func returnTo(r *http.Request) string {
-	if r.Method == http.MethodPost {
-		return r.URL.EscapedPath()
-	}
-	return r.URL.RequestURI()
-}
-
 var (
-	errStale   = errors.New("admin: a fresh sign-in is needed")
-	errMethod  = errors.New("admin: method not allowed")
-	errBadForm = errors.New("admin: the form cannot be read")
+	errStale  = errors.New("admin: a fresh sign-in is needed")
+	errMethod = errors.New("admin: method not allowed")
 )
 
 // fresh: the administrator signed in lately.
@@ -187,19 +178,6 @@ func (a *admin) fresh(v *visit) error {
 	return errStale
 }
 
-// maxForm is the largest form that is read, in bytes.
-const maxForm = 64 << 10
-
-// parse reads the form of a POST: its body only, never the query.
-func (v *visit) parse() error {
-	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
-	if err := v.r.ParseForm(); err != nil {
-		return errors.Join(errBadForm, err)
-	}
-	v.form = v.r.PostForm
-	return nil
-}
-
 // refuse answers an error. A fault is logged and shown as nothing but the
 // request's id.
 func (a *admin) refuse(v *visit, err error) {
@@ -208,7 +186,7 @@ func (a *admin) refuse(v *visit, err error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.Is(err, errStale):
-		a.Login.Login(v.w, v.r, oauth.LoginRequest{ReturnTo: returnTo(v.r), Reason: oauth.LoginAgain})
+		a.Login.Login(v.w, v.r, oauth.LoginRequest{ReturnTo: form.ReturnTo(v.r), Reason: oauth.LoginAgain})
 		return
 	case errors.Is(err, manage.ErrNotFound):
 		page.Status = http.StatusNotFound
@@ -218,7 +196,7 @@ func (a *admin) refuse(v *visit, err error) {
 		page.Status, page.Message = http.StatusForbidden, refused.Reason
 	case errors.As(err, &tooLarge):
 		page.Status = http.StatusRequestEntityTooLarge
-	case errors.Is(err, errBadForm):
+	case errors.Is(err, form.ErrPage):
 		page.Status = http.StatusBadRequest
 	default:
 		page.Status = respond.Status(respond.Refusal(v.r, err).Code) // logs it

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/form"
 	"github.com/valetkey/valetkey/internal/pages"
 	"github.com/valetkey/valetkey/manage"
 	"github.com/valetkey/valetkey/oauth"
@@ -211,7 +212,7 @@ func (a *admin) askDisable(v *visit) error {
 func (a *admin) disable(v *visit) error {
 	disabled := v.form.Get("disabled") == "yes"
 	if !disabled && v.form.Get("disabled") != "no" {
-		return errBadForm
+		return form.ErrPage
 	}
 	if err := a.Desk.SetApplicationDisabled(v.r.Context(), v.actor, v.id(), disabled); err != nil {
 		return err

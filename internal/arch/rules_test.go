@@ -45,7 +45,7 @@ var rules = map[string]rule{
 
 	// Rooms over the desk never see the store's rows.
 	"manage":            {imports: "oauth store internal/mint internal/redirecturi internal/peer"},
-	"internal/settings": {imports: "$desk internal/pages internal/keyring internal/shown"},
+	"internal/settings": {imports: "$desk internal/pages internal/form internal/keyring internal/shown"},
 	"internal/admin":    {imports: "$desk internal/pages internal/csrf internal/form internal/keyring internal/shown"},
 	"internal/api":      {imports: "$desk internal/strictjson resource"},
 

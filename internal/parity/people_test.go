@@ -134,10 +134,6 @@ func (s *site) known(c *oauth.Client, secret oauth.Secret) *application {
 func public(in *manage.ApplicationInput)  { in.Type = oauth.BrowserApplication }
 func service(in *manage.ApplicationInput) { in.Type, in.RedirectURIs = oauth.ServiceApplication, nil }
 
-func grants(names ...string) func(*manage.ApplicationInput) {
-	return func(in *manage.ApplicationInput) { in.GrantTypes = names }
-}
-
 // verifier is the PKCE verifier of every request here.
 const verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 

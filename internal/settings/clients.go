@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/valetkey/valetkey/internal/form"
 	"github.com/valetkey/valetkey/internal/pages"
 	"github.com/valetkey/valetkey/manage"
 	"github.com/valetkey/valetkey/oauth"
@@ -52,7 +53,7 @@ func clientInput(values url.Values) manage.ApplicationInput {
 
 // newClient asks for an application.
 func (s *Settings) newClient(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	if err := s.fresh(v, returnTo(r)); err != nil {
+	if err := s.fresh(v, form.ReturnTo(r)); err != nil {
 		return err
 	}
 	values := pick(r.URL.Query(), clientFields...)
@@ -64,15 +65,15 @@ func (s *Settings) newClient(w http.ResponseWriter, r *http.Request, v *visitor)
 // createClient registers an application and leads to the page that shows its
 // secret, or to the application itself if it has none.
 func (s *Settings) createClient(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	form, err := parse(w, r)
+	fields, err := form.Page(w, r)
 	if err != nil {
 		return err
 	}
-	values := pick(form, clientFields...)
+	values := pick(fields, clientFields...)
 	if err := s.fresh(v, s.prefix+pathClients+"new/?"+values.Encode()); err != nil {
 		return err
 	}
-	a, err := s.recent.once(r.Context(), onceKey(v, form), func(ctx context.Context) (answer, error) {
+	a, err := s.recent.once(r.Context(), onceKey(v, fields), func(ctx context.Context) (answer, error) {
 		c, secret, err := s.cfg.Desk.CreateApplication(ctx, v.actor, clientInput(values))
 		if err != nil {
 			return answer{}, err
@@ -130,7 +131,7 @@ func (s *Settings) clientPage(w http.ResponseWriter, r *http.Request, v *visitor
 
 // updateClient changes an application.
 func (s *Settings) updateClient(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	form, err := parse(w, r)
+	fields, err := form.Page(w, r)
 	if err != nil {
 		return err
 	}
@@ -138,10 +139,10 @@ func (s *Settings) updateClient(w http.ResponseWriter, r *http.Request, v *visit
 	if err != nil {
 		return err
 	}
-	if form.Has("delete") { // the predecessor's button: it leads to the question now
+	if fields.Has("delete") { // the predecessor's button: it leads to the question now
 		return s.seeOther(w, r, pathClient(app.Client.ID)+"delete/")
 	}
-	values := pick(form, clientFields...)
+	values := pick(fields, clientFields...)
 	_, err = s.cfg.Desk.EditApplication(r.Context(), v.actor, app.Client.ID, func(c oauth.Client) manage.ApplicationInput {
 		in := clientInput(values)
 		in.Type = "" // an application stays what it is

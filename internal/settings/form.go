@@ -3,28 +3,12 @@ package settings
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/valetkey/valetkey/internal/pages"
 	"github.com/valetkey/valetkey/manage"
 )
-
-// maxForm is the most a form may hold, in bytes.
-const maxForm = 64 << 10
-
-var errBadForm = errors.New("settings: the form cannot be read")
-
-// parse reads the form of a POST: its body only, never the query.
-func parse(w http.ResponseWriter, r *http.Request) (url.Values, error) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		return nil, fmt.Errorf("%w: %w", errBadForm, err)
-	}
-	return r.PostForm, nil
-}
 
 // pick keeps the named fields, so that a form hands on nothing it did not ask for.
 func pick(values url.Values, names ...string) url.Values {

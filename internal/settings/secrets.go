@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/form"
 	"github.com/valetkey/valetkey/internal/pages"
 	"github.com/valetkey/valetkey/manage"
 )
@@ -34,7 +35,7 @@ func (s *Settings) resetClient(w http.ResponseWriter, r *http.Request, v *visito
 	if app.Client.Public() {
 		return &manage.Refused{Reason: "A public application has no secret."}
 	}
-	if err := s.fresh(v, returnTo(r)); err != nil {
+	if err := s.fresh(v, form.ReturnTo(r)); err != nil {
 		return err
 	}
 	return s.render(w, r, v, http.StatusOK, pages.ClientReset{Form: blank(url.Values{"keep_old": {"0"}}), Client: app.Client})
@@ -43,7 +44,7 @@ func (s *Settings) resetClient(w http.ResponseWriter, r *http.Request, v *visito
 // rotateSecret replaces a client secret. Like the predecessor's, the form does
 // nothing unless its button was pressed (reset=yes).
 func (s *Settings) rotateSecret(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	form, err := parse(w, r)
+	fields, err := form.Page(w, r)
 	if err != nil {
 		return err
 	}
@@ -52,14 +53,14 @@ func (s *Settings) rotateSecret(w http.ResponseWriter, r *http.Request, v *visit
 		return err
 	}
 	base := pathClient(app.Client.ID)
-	if form.Get("reset") != "yes" {
+	if fields.Get("reset") != "yes" {
 		return s.seeOther(w, r, base)
 	}
-	if err := s.fresh(v, returnTo(r)); err != nil {
+	if err := s.fresh(v, form.ReturnTo(r)); err != nil {
 		return err
 	}
-	values := pick(form, "keep_old")
-	a, err := s.recent.once(r.Context(), onceKey(v, form), func(ctx context.Context) (answer, error) {
+	values := pick(fields, "keep_old")
+	a, err := s.recent.once(r.Context(), onceKey(v, fields), func(ctx context.Context) (answer, error) {
 		hours := 0
 		if text := values.Get("keep_old"); text != "" {
 			if hours, err = strconv.Atoi(text); err != nil || hours < 0 || hours > 10_000 {
@@ -87,7 +88,7 @@ func (s *Settings) askDelete(w http.ResponseWriter, r *http.Request, v *visitor)
 	if err != nil {
 		return err
 	}
-	if err := s.fresh(v, returnTo(r)); err != nil {
+	if err := s.fresh(v, form.ReturnTo(r)); err != nil {
 		return err
 	}
 	return s.render(w, r, v, http.StatusOK, pages.ClientDelete{Client: app.Client, Users: app.Users})
@@ -95,7 +96,7 @@ func (s *Settings) askDelete(w http.ResponseWriter, r *http.Request, v *visitor)
 
 // deleteClient does it.
 func (s *Settings) deleteClient(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	form, err := parse(w, r)
+	fields, err := form.Page(w, r)
 	if err != nil {
 		return err
 	}
@@ -103,12 +104,12 @@ func (s *Settings) deleteClient(w http.ResponseWriter, r *http.Request, v *visit
 	if err != nil {
 		return err
 	}
-	if err := s.fresh(v, returnTo(r)); err != nil {
+	if err := s.fresh(v, form.ReturnTo(r)); err != nil {
 		return err
 	}
 	// Compared as they are shown: nobody can type what cannot be seen.
-	if pages.Plain(form.Get("name")) != pages.Plain(app.Client.Name) {
-		f := blank(pick(form, "name"))
+	if pages.Plain(fields.Get("name")) != pages.Plain(app.Client.Name) {
+		f := blank(pick(fields, "name"))
 		f.Add("name", "That is not the application’s name.")
 		return s.render(w, r, v, http.StatusUnprocessableEntity, pages.ClientDelete{Form: f, Client: app.Client, Users: app.Users})
 	}

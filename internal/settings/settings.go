@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/form"
 	"github.com/valetkey/valetkey/internal/keyring"
 	"github.com/valetkey/valetkey/internal/pages"
 	"github.com/valetkey/valetkey/internal/shown"
@@ -118,7 +119,7 @@ func (s *Settings) handle(rt route) http.Handler {
 		}
 		v, err := s.visitor(r)
 		if err == nil && v == nil {
-			s.cfg.Login.Login(w, r, oauth.LoginRequest{ReturnTo: returnTo(r), Reason: oauth.LoginNeeded})
+			s.cfg.Login.Login(w, r, oauth.LoginRequest{ReturnTo: form.ReturnTo(r), Reason: oauth.LoginNeeded})
 			return
 		}
 		if err == nil {
@@ -130,17 +131,8 @@ func (s *Settings) handle(rt route) http.Handler {
 	})
 }
 
-// returnTo is where a browser comes back to: the page it looked at, or the page
-// whose form it sent.
-func returnTo(r *http.Request) string {
-	if r.Method == http.MethodPost {
-		return r.URL.EscapedPath()
-	}
-	return r.URL.RequestURI()
-}
-
 // again is returned by a handler that wants a fresh sign-in first, after which
-// the browser arrives at returnTo.
+// the browser arrives at form.ReturnTo.
 type again struct{ returnTo string }
 
 func (again) Error() string { return "settings: a fresh sign-in is needed" }

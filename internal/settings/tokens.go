@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/valetkey/valetkey/internal/form"
 	"github.com/valetkey/valetkey/internal/pages"
 	"github.com/valetkey/valetkey/manage"
 	"github.com/valetkey/valetkey/oauth"
@@ -22,7 +23,7 @@ var tokenFields = []string{"name", "description", "scopes", "expires_in", "expir
 // newToken asks for a token. The query may say what to put in; nothing is made
 // without a click.
 func (s *Settings) newToken(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	if err := s.fresh(v, returnTo(r)); err != nil {
+	if err := s.fresh(v, form.ReturnTo(r)); err != nil {
 		return err
 	}
 	given := pick(r.URL.Query(), tokenFields...)
@@ -65,15 +66,15 @@ func names(scopes []oauth.Scope) []string {
 
 // createToken makes a token and leads to the page that shows it.
 func (s *Settings) createToken(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	form, err := parse(w, r)
+	fields, err := form.Page(w, r)
 	if err != nil {
 		return err
 	}
-	values := pick(form, tokenFields...)
+	values := pick(fields, tokenFields...)
 	if err := s.fresh(v, s.prefix+pathTokens+"new/?"+values.Encode()); err != nil {
 		return err
 	}
-	a, err := s.recent.once(r.Context(), onceKey(v, form), func(ctx context.Context) (answer, error) {
+	a, err := s.recent.once(r.Context(), onceKey(v, fields), func(ctx context.Context) (answer, error) {
 		in := manage.TokenInput{Name: values.Get("name"), Description: values.Get("description"), Scopes: values["scopes"]}
 		var wrong string
 		if in.ExpiresAt, wrong = s.expiresAt(values); wrong != "" {
@@ -95,8 +96,8 @@ func (s *Settings) createToken(w http.ResponseWriter, r *http.Request, v *visito
 }
 
 // onceKey tells one sending of a form from another; empty: the form has no id.
-func onceKey(v *visitor, form url.Values) string {
-	id := form.Get(formIDField)
+func onceKey(v *visitor, fields url.Values) string {
+	id := fields.Get(formIDField)
 	if id == "" || len(id) > 64 {
 		return ""
 	}
@@ -158,7 +159,7 @@ func (s *Settings) tokenPage(w http.ResponseWriter, r *http.Request, v *visitor,
 
 // updateToken renames a token and takes scopes away from it.
 func (s *Settings) updateToken(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	form, err := parse(w, r)
+	fields, err := form.Page(w, r)
 	if err != nil {
 		return err
 	}
@@ -166,10 +167,10 @@ func (s *Settings) updateToken(w http.ResponseWriter, r *http.Request, v *visito
 	if err != nil {
 		return err
 	}
-	if form.Has("delete") { // the predecessor's button: it leads to the question now
+	if fields.Has("delete") { // the predecessor's button: it leads to the question now
 		return s.seeOther(w, r, pathToken(t.ID)+"revoke/")
 	}
-	values := pick(form, "name", "description", "scopes")
+	values := pick(fields, "name", "description", "scopes")
 	_, err = s.cfg.Desk.UpdateToken(r.Context(), v.actor, t.ID, manage.TokenInput{
 		Name: values.Get("name"), Description: values.Get("description"), Scopes: values["scopes"],
 	})
@@ -189,7 +190,7 @@ func (s *Settings) askRegenerate(w http.ResponseWriter, r *http.Request, v *visi
 	if err != nil {
 		return err
 	}
-	if err := s.fresh(v, returnTo(r)); err != nil {
+	if err := s.fresh(v, form.ReturnTo(r)); err != nil {
 		return err
 	}
 	policy, values := s.cfg.Desk.Policy(), url.Values{}
@@ -206,7 +207,7 @@ func (s *Settings) askRegenerate(w http.ResponseWriter, r *http.Request, v *visi
 
 // regenerateToken replaces the secret and leads to the page that shows the new one.
 func (s *Settings) regenerateToken(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	form, err := parse(w, r)
+	fields, err := form.Page(w, r)
 	if err != nil {
 		return err
 	}
@@ -214,11 +215,11 @@ func (s *Settings) regenerateToken(w http.ResponseWriter, r *http.Request, v *vi
 	if err != nil {
 		return err
 	}
-	if err := s.fresh(v, returnTo(r)); err != nil {
+	if err := s.fresh(v, form.ReturnTo(r)); err != nil {
 		return err
 	}
-	values := pick(form, "expires_in", "expires_at")
-	a, err := s.recent.once(r.Context(), onceKey(v, form), func(ctx context.Context) (answer, error) {
+	values := pick(fields, "expires_in", "expires_at")
+	a, err := s.recent.once(r.Context(), onceKey(v, fields), func(ctx context.Context) (answer, error) {
 		at, wrong := s.expiresAt(values)
 		if wrong != "" {
 			return answer{}, &manage.Invalid{Errors: []manage.FieldError{{Field: "expires_at", Message: wrong}}}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/valetkey/valetkey/internal/form"
 	"github.com/valetkey/valetkey/internal/pages"
 	"github.com/valetkey/valetkey/internal/peer"
 	"github.com/valetkey/valetkey/internal/respond"
@@ -72,7 +73,7 @@ func (s *Settings) errorPage(w http.ResponseWriter, r *http.Request, v *visitor,
 		page.Status, page.Message = http.StatusForbidden, refused.Reason
 	case errors.As(err, &tooLarge):
 		page.Status = http.StatusRequestEntityTooLarge
-	case errors.Is(err, errBadForm):
+	case errors.Is(err, form.ErrPage):
 		page.Status = http.StatusBadRequest
 	default:
 		page.Status = respond.Status(respond.Refusal(r, err).Code) // logs it
