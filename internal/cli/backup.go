@@ -33,9 +33,14 @@ but not in the same place.`,
 			return err
 		}
 		defer h.close()
-		if err := h.store.DB().Backup(cmd.Context(), args[0]); errors.Is(err, fs.ErrExist) {
+		err = h.store.DB().Backup(cmd.Context(), args[0])
+		var file *fs.PathError
+		switch {
+		case errors.Is(err, fs.ErrExist):
 			return refusedf("%s is there already and stays as it is", args[0])
-		} else if err != nil {
+		case errors.As(err, &file):
+			return unavailablef("the copy cannot be written: %w", file)
+		case err != nil:
 			return unavailablef("%w", err)
 		}
 		if err := verifyBackup(cmd.Context(), args[0]); err != nil {

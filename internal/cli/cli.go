@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,6 +74,7 @@ To run it:       valetkey init --issuer https://id.example.org
 		"{{if and .HasAvailableSubCommands (not (index .Annotations `group`))}}\n  {{.CommandPath}} COMMAND{{end}}"
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), both, either, 1))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetHelpCommand(newHelp(root))
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
@@ -99,13 +101,36 @@ func group(cmd *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 			cmd.Help()
 			return errHelp
 		}
-		near := cmd.SuggestionsFor(args[0])
-		if len(near) == 0 {
-			return usagef("there is no command %q", args[0])
-		}
-		return usagef("there is no command %q; did you mean %q?", args[0], near[0])
+		return noCommand(cmd, args[0])
 	}
 	return cmd
+}
+
+// noCommand says that word is no command of the group, and which is near.
+func noCommand(group *cobra.Command, word string) error {
+	near := group.SuggestionsFor(word)
+	if len(near) == 0 {
+		return usagef("there is no command %q", word)
+	}
+	best := near[max(0, slices.IndexFunc(near, func(name string) bool { return strings.HasPrefix(name, word) }))]
+	return usagef("there is no command %q; did you mean %q?", word, best)
+}
+
+// newHelp is "valetkey help COMMAND", which unlike cobra's own does not explain
+// everything to whoever mistypes one word.
+func newHelp(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]...",
+		Short: "Help about any command",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return noCommand(cmd, rest[0])
+			}
+			cmd.InitDefaultHelpFlag()
+			return cmd.Help()
+		},
+	}
 }
 
 // args wants exactly the named arguments.

@@ -68,10 +68,18 @@ func (f *clientFlags) check(ctx context.Context, h *house, cmd *cobra.Command) (
 	if given("auth-method") && oauth.AuthMethod(f.authMethod) == oauth.AuthNone && given("public") && !f.in.Public {
 		return usagef("--auth-method none and --public=false contradict each other")
 	}
+	if public, settled := publicTypes[f.typ]; settled && given("public") && f.in.Public != public {
+		return usagef("--type %s and --public=%t contradict each other", f.typ, f.in.Public)
+	}
 	if given("owner") {
 		f.in.Owner, err = h.subject(ctx, f.owner)
 	}
 	return err
+}
+
+// publicTypes says of the types that settle it whether they do without a secret.
+var publicTypes = map[string]bool{
+	string(oauth.BrowserApplication): true, string(oauth.NativeApplication): true, string(oauth.ServiceApplication): false,
 }
 
 // notBlank drops the empty value by which a list is emptied (--scope "").
