@@ -36,6 +36,8 @@ type site struct {
 	db   *sql.DB
 	desk *manage.Desk
 	log  *journal
+	// settle waits for what is recorded after the answer: last uses.
+	settle func()
 
 	door   *accounts.Accounts
 	victim party
@@ -127,6 +129,11 @@ func newSite(t *testing.T) *site {
 	for _, pattern := range door.Patterns() {
 		mux.Handle(pattern, door)
 	}
+	s.settle = func() {
+		stopped, stop := context.WithCancel(ctx)
+		stop()
+		as.Start(stopped)
+	}
 	s.desk = as.Desk()
 	s.door = door
 	s.victim = s.join(t, false)
@@ -200,6 +207,7 @@ func (s *site) join(t *testing.T, admin bool) party {
 // one-time links of the door.
 func (s *site) fingerprint(t *testing.T, ctx context.Context, subject string) map[string]int {
 	t.Helper()
+	s.settle()
 	rows := map[string]int{}
 	for _, table := range s.tables(t, ctx) {
 		result, err := s.db.QueryContext(ctx, "SELECT * FROM "+table)
