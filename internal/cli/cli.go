@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,8 @@ type Env struct {
 	Stdout, Stderr io.Writer
 	Environ        []string // NAME=value
 	Now            func() time.Time
+	// Program is how the person called us, for lines to paste. Empty: valetkey.
+	Program string
 
 	// lines reads Stdin: commands that ask twice must share one buffer.
 	lines *bufio.Reader
@@ -27,8 +30,17 @@ type Env struct {
 
 // Main runs the command of this process and returns its exit code.
 func Main() int {
-	env := &Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Now: time.Now}
+	env := &Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Now: time.Now, Program: program(os.Args[0])}
 	return Run(context.Background(), env, os.Args[1:])
+}
+
+// program is what to type to run us again. "go run" builds into a temporary
+// directory, which is nothing to type.
+func program(arg0 string) string {
+	if strings.Contains(filepath.ToSlash(arg0), "/go-build") {
+		return "go run ./cmd/valetkey"
+	}
+	return arg0
 }
 
 // Run runs one command and returns its exit code.

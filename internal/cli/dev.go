@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,8 @@ const (
 	// devKeys is what is added to the path of the database for the file of keys.
 	// It also marks the database as one that we may delete.
 	devKeys = "-key"
+
+	programName = "valetkey"
 )
 
 type devOptions struct {
@@ -116,7 +119,7 @@ func (o *devOptions) run(ctx context.Context, env *Env) error {
 	if err := h.keys.EnsureActive(ctx); err != nil {
 		return unavailablef("%w", err)
 	}
-	commands := devCommands(o.db, l.Issuer)
+	commands := devCommands(cmp.Or(env.Program, programName), o.db, l.Issuer)
 	home, err := newSample(h, commands)
 	if err != nil {
 		return err
@@ -211,15 +214,15 @@ func (h *house) demoUsers(ctx context.Context) error {
 }
 
 // devCommands are the three lines to paste.
-func devCommands(db, issuer string) []string {
+func devCommands(program, db, issuer string) []string {
 	with := " --dev"
 	if db != devDB {
 		with += " --db " + db
 	}
 	return []string{
-		"TOKEN=$(valetkey token create" + with + " -n foobar -u " + devReader + " -s " + testScope + ")",
+		"TOKEN=$(" + program + " token create" + with + " -n foobar -u " + devReader + " -s " + testScope + ")",
 		`curl -i -H "Content-Type:application/json" ` + issuer + `/ -H "Authorization:Bearer $TOKEN"`,
-		"valetkey client create" + with + " --name foobar-app --redirect-uri http://127.0.0.1:5100/authorized",
+		program + " client create" + with + " --name foobar-app --redirect-uri http://127.0.0.1:5100/authorized",
 	}
 }
 
@@ -229,11 +232,11 @@ func welcome(env *Env, issuer, db string, commands []string) {
 
   Open      %s/
   Sign in   %s or %s, password %s
-  Database  %s ("valetkey dev teardown" deletes it)
+  Database  %s ("%s dev teardown" deletes it)
 
   Paste into another terminal, in this folder:
 
-`, issuer, devAdmin, devReader, devPassword, db)
+`, issuer, devAdmin, devReader, devPassword, db, cmp.Or(env.Program, programName))
 	for _, c := range commands {
 		env.printf("    %s\n", c)
 	}
