@@ -1,6 +1,6 @@
-// Package oauthtest runs the protocol endpoints on a real HTTP server for the
-// tests of the endpoints' rooms. People sign in by a made-up door, the clock is
-// the test's own, and rows are in memory unless the test says otherwise.
+// Package oauthtest runs a server for the tests of the endpoints' rooms. People
+// sign in by a made-up door, the clock is the test's own, and rows are in memory
+// unless the test says otherwise.
 //
 // Users alice, bob (an administrator) and mallory exist. Clients are made by
 // [Engine.AddClient]; the presets Web, SPA and Native are the cast that most
@@ -17,18 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/valetkey/valetkey/grant"
-	"github.com/valetkey/valetkey/internal/authorize"
-	"github.com/valetkey/valetkey/internal/clientauth"
-	"github.com/valetkey/valetkey/internal/discovery"
-	"github.com/valetkey/valetkey/internal/introspect"
-	"github.com/valetkey/valetkey/internal/liveness"
+	"github.com/valetkey/valetkey"
 	"github.com/valetkey/valetkey/internal/mint"
-	"github.com/valetkey/valetkey/internal/pages"
-	"github.com/valetkey/valetkey/internal/peer"
-	"github.com/valetkey/valetkey/internal/respond"
-	"github.com/valetkey/valetkey/internal/revoke"
-	"github.com/valetkey/valetkey/internal/token"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 	"github.com/valetkey/valetkey/store/memstore"
@@ -51,12 +41,12 @@ type Options struct {
 	Immortal bool
 }
 
-// Engine is the endpoints on loopback.
+// Engine is a server on loopback.
 type Engine struct {
 	T     testing.TB
 	URL   string // of the listener, without a slash
 	Store store.Store
-	Mint  *mint.Mint
+	Mint  *mint.Mint // makes strings as the server does, but does not know its key
 	Clock *Clock
 	Door  *Door
 	Users *Users
@@ -71,72 +61,23 @@ func New(t testing.TB, o Options) *Engine {
 	if o.Store == nil {
 		o.Store = memstore.New()
 	}
-	key := [][]byte{[]byte("0123456789abcdef0123456789abcdef")}
-	m, err := mint.New("vk", key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	scopes, err := oauth.NewScopes(
-		oauth.Scope{Name: "records:read", Group: "Records", Description: "Read your records"},
-		oauth.Scope{Name: "records:write", Group: "Records", Description: "Change your records"},
-		oauth.Scope{Name: "test:scope", Description: "Test scope"},
-		oauth.Scope{Name: "secret:scope", Internal: true},
-	)
+	m, err := mint.New("vk", [][]byte{[]byte("0123456789abcdef0123456789abcdef")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	e := &Engine{T: t, Store: o.Store, Mint: m, Clock: NewClock(), Users: newUsers()}
 	e.Door = &Door{clock: e.Clock, sessions: map[string]*oauth.Session{}}
-	p, err := pages.New(pages.Config{Issuer: Issuer, Now: e.Clock.Now})
+	as, err := valetkey.New(e.config(o))
 	if err != nil {
 		t.Fatal(err)
 	}
-	live := liveness.New(liveness.Config{Store: o.Store, Users: e.Users, Mint: m, Now: e.Clock.Now})
-	clients := clientauth.New(clientauth.Config{Store: o.Store, Live: live, Now: e.Clock.Now})
-	e.Settle = clients.Wait
+	e.Settle = func() {
+		stopped, stop := context.WithCancel(context.Background())
+		stop()
+		as.Start(stopped)
+	}
 	t.Cleanup(e.Settle)
-
-	lifetime := 90 * 24 * time.Hour
-	if o.Immortal {
-		lifetime = 0
-	}
-	grants := []grant.Handler{
-		token.AuthorizationCode{Mint: m},
-		token.RefreshToken{Mint: m, Lifetime: lifetime, Repeat: 10 * time.Second, RotateAll: o.RotateAll},
-		token.ClientCredentials{Scopes: scopes, AsOwner: o.AsOwner},
-	}
-	if o.Password {
-		grants = append(grants, token.Password{Verify: e.Users.verify, Scopes: scopes})
-	}
-	var names []string
-	for _, g := range grants {
-		names = append(names, g.GrantType())
-	}
-	metadata, err := discovery.New(discovery.Config{Issuer: Issuer, Scopes: scopes, Grants: names, Implicit: o.Implicit})
-	if err != nil {
-		t.Fatal(err)
-	}
-	room := authorize.New(authorize.Config{
-		Store: o.Store, Mint: m, Live: live, Scopes: scopes, Login: e.Door, Pages: p, Issuer: Issuer, Keys: key, Now: e.Clock.Now,
-		Code: time.Minute, AccessToken: time.Hour, Request: 10 * time.Minute,
-		Implicit: o.Implicit, AlwaysConsent: o.AlwaysConsent, ErrorRedirect: o.ErrorRedirect, OptionalPKCE: o.OptionalPKCE,
-		OneTokenPerClient: o.OneTokenPerClient, Development: o.Development,
-	})
-	mux := http.NewServeMux()
-	mux.HandleFunc("/oauth/authorize", room.Authorize)
-	mux.HandleFunc("/oauth/consent", room.Consent)
-	mux.HandleFunc("/oauth/errors", room.Errors)
-	mux.Handle("/oauth/token", token.New(token.Config{
-		Store: o.Store, Mint: m, Clients: clients, Live: live, Grants: grants, Now: e.Clock.Now,
-		AccessToken: time.Hour, RefreshToken: lifetime,
-		OneTokenPerClient: o.OneTokenPerClient, TokenUser: o.TokenUser, UnknownClient404: o.UnknownClient404,
-	}))
-	mux.Handle("/oauth/introspect", introspect.New(introspect.Config{Clients: clients, Live: live, Issuer: Issuer}))
-	mux.Handle("/oauth/revoke", revoke.New(revoke.Config{Store: o.Store, Mint: m, Clients: clients, Now: e.Clock.Now}))
-	mux.Handle(discovery.Path(Issuer), metadata)
-
-	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
-	server := httptest.NewServer(peer.Identify(nil, respond.WithLogger(mux, logger)))
+	server := httptest.NewServer(as)
 	t.Cleanup(server.Close)
 	e.URL = server.URL
 	transport := &http.Transport{MaxIdleConnsPerHost: 128}
@@ -146,6 +87,28 @@ func New(t testing.TB, o Options) *Engine {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return e
+}
+
+func (e *Engine) config(o Options) valetkey.Config {
+	c := valetkey.Config{
+		Issuer: Issuer, Store: o.Store, Login: e.Door, Users: e.Users, Now: e.Clock.Now, Development: o.Development,
+		Scopes: []oauth.Scope{
+			{Name: "records:read", Group: "Records", Description: "Read your records"},
+			{Name: "records:write", Group: "Records", Description: "Change your records"},
+			{Name: "test:scope", Description: "Test scope"},
+			{Name: "secret:scope", Internal: true},
+		},
+		Compat: valetkey.Compat{
+			Implicit: o.Implicit, RotateAll: o.RotateAll, AlwaysConsent: o.AlwaysConsent, ErrorRedirect: o.ErrorRedirect,
+			OptionalPKCE: o.OptionalPKCE, OneTokenPerClient: o.OneTokenPerClient, TokenUser: o.TokenUser,
+			UnknownClient404: o.UnknownClient404, ClientCredentialsAsOwner: o.AsOwner, ImmortalTokens: o.Immortal,
+		},
+		Logger: slog.New(slog.NewTextHandler(e.T.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
+	}
+	if o.Password {
+		c.Password = e.Users.verify
+	}
+	return c
 }
 
 // Clock stands still until it is moved.

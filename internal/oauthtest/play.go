@@ -24,7 +24,7 @@ type Party struct {
 }
 
 // AddClient registers c, with a secret unless it is public. Fields left zero
-// are filled in: a name, confidential by Basic, every grant type, alice as owner.
+// are filled in: a name, confidential by Basic, every grant type, bob as owner.
 func (e *Engine) AddClient(c oauth.Client) Party {
 	e.T.Helper()
 	now := e.Clock.Now()
@@ -127,6 +127,7 @@ func (b *Browser) Do(method, path string, form url.Values) Reply {
 	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
+	req.Header.Set("Sec-Fetch-Site", "same-origin")
 	if b.sid != "" {
 		req.AddCookie(&http.Cookie{Name: cookie, Value: b.sid})
 	}
