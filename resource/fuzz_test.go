@@ -64,8 +64,8 @@ func FuzzIntrospectionReply(f *testing.F) {
 		if err != nil {
 			return
 		}
-		var members map[string]any
-		if err := json.Unmarshal([]byte(body), &members); err != nil || members["active"] != true {
+		var members map[string]json.RawMessage // a number nobody reads may have any size
+		if err := json.Unmarshal([]byte(body), &members); err != nil || string(members["active"]) != "true" {
 			t.Errorf("%q: got %+v", body, p)
 		}
 	})
