@@ -70,15 +70,8 @@ func newClientList(env *Env) *cobra.Command {
 	cmd.Flags().StringVar(&q.Text, "search", "", "only those whose name, website or id holds this `TEXT`")
 	out.flag(cmd)
 	s := beside(env, cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := out.check(); err != nil {
-			return err
-		}
-		h, err := s.open(cmd)
-		if err != nil {
-			return err
-		}
-		defer h.close()
+	cmd.RunE = s.with(out.check, func(cmd *cobra.Command, h *house, _ []string) error {
+		var err error
 		if owner != "" {
 			if q.Owner, err = h.subject(cmd.Context(), owner); err != nil {
 				return err
@@ -94,20 +87,14 @@ func newClientList(env *Env) *cobra.Command {
 			rows = append(rows, []string{c.ID, c.Name, string(c.Type), c.Owner, strings.Join(c.GrantTypes, " "), yesNo(c.Disabled), date(c.CreatedAt, "")})
 		}
 		return out.list(env, items, []string{"CLIENT ID", "NAME", "TYPE", "OWNER", "GRANT TYPES", "DISABLED", "CREATED"}, rows)
-	}
+	})
 	return cmd
 }
 
 func everyClient(ctx context.Context, h *house, q manage.ApplicationQuery) ([]*oauth.Client, error) {
-	var all []*oauth.Client
-	for p := (manage.Page{Limit: manage.MaxPage}); ; {
-		page, err := h.server.Desk().Applications(ctx, operator, q, p)
-		all = append(all, page...)
-		if err != nil || len(page) < p.Limit {
-			return all, err
-		}
-		p.After = page[len(page)-1].ID
-	}
+	return every(manage.MaxPage, func(after string) ([]*oauth.Client, error) {
+		return h.server.Desk().Applications(ctx, operator, q, manage.Page{Limit: manage.MaxPage, After: after})
+	}, func(c *oauth.Client) string { return c.ID })
 }
 
 func newClientShow(env *Env) *cobra.Command {
@@ -115,15 +102,7 @@ func newClientShow(env *Env) *cobra.Command {
 	cmd := &cobra.Command{Use: "show ID", Short: "Show one client", Args: args("ID")}
 	out.flag(cmd)
 	s := beside(env, cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := out.check(); err != nil {
-			return err
-		}
-		h, err := s.open(cmd)
-		if err != nil {
-			return err
-		}
-		defer h.close()
+	cmd.RunE = s.with(out.check, func(cmd *cobra.Command, h *house, args []string) error {
 		app, err := h.application(cmd.Context(), args[0])
 		if err != nil {
 			return err
@@ -137,7 +116,7 @@ func newClientShow(env *Env) *cobra.Command {
 			return out.one(env, c)
 		}
 		return out.list(env, nil, []string{"KEY", "VALUE"}, clientRows(app))
-	}
+	})
 	return cmd
 }
 
@@ -180,29 +159,24 @@ func newClientRotate(env *Env) *cobra.Command {
 	cmd.Flags().StringVar(&keep, "keep-old", "0s", "let the old secret work for this `TIME`, at most 30d")
 	out.flag(cmd)
 	s := beside(env, cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := out.check(); err != nil {
-			return err
-		}
-		d, err := config.ParseDuration(keep)
-		if err != nil {
+	var overlap config.Duration
+	check := func() (err error) {
+		if overlap, err = config.ParseDuration(keep); err != nil {
 			return usagef("--keep-old: %w", err)
 		}
-		h, err := s.open(cmd)
-		if err != nil {
-			return err
-		}
-		defer h.close()
+		return out.check()
+	}
+	cmd.RunE = s.with(check, func(cmd *cobra.Command, h *house, args []string) error {
 		app, err := h.application(cmd.Context(), args[0])
 		if err != nil {
 			return err
 		}
-		secret, err := h.server.Desk().RotateSecret(cmd.Context(), operator, args[0], d.Std())
+		secret, err := h.server.Desk().RotateSecret(cmd.Context(), operator, args[0], overlap.Std())
 		if err != nil {
 			return err
 		}
 		return printClient(env, &out, app.Client, secret)
-	}
+	})
 	return cmd
 }
 
@@ -226,12 +200,7 @@ func newClientDelete(env *Env) *cobra.Command {
 	cmd := &cobra.Command{Use: "delete ID", Short: "Delete a client with its tokens", Args: args("ID")}
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "do not ask")
 	s := beside(env, cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		h, err := s.open(cmd)
-		if err != nil {
-			return err
-		}
-		defer h.close()
+	cmd.RunE = s.with(nil, func(cmd *cobra.Command, h *house, args []string) error {
 		app, err := h.application(cmd.Context(), args[0])
 		if err != nil {
 			return err
@@ -246,6 +215,6 @@ func newClientDelete(env *Env) *cobra.Command {
 		}
 		env.printf("Client %s is deleted.\n", args[0])
 		return nil
-	}
+	})
 	return cmd
 }

@@ -164,17 +164,9 @@ whole list; --scope "" empties it.`,
 	cmd.MarkFlagsMutuallyExclusive("enable", "disable")
 	out.flag(cmd)
 	s := beside(env, cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := out.check(); err != nil {
-			return err
-		}
-		h, err := s.open(cmd)
-		if err != nil {
-			return err
-		}
-		defer h.close()
+	cmd.RunE = s.with(out.check, func(cmd *cobra.Command, h *house, args []string) error {
 		return f.update(cmd, h, &out, args[0], on, off)
-	}
+	})
 	return cmd
 }
 

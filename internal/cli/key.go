@@ -28,15 +28,7 @@ func newKeyList(env *Env) *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "List the signing keys, newest first", Args: args()}
 	out.flag(cmd)
 	s := beside(env, cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := out.check(); err != nil {
-			return err
-		}
-		h, err := s.open(cmd)
-		if err != nil {
-			return err
-		}
-		defer h.close()
+	cmd.RunE = s.with(out.check, func(cmd *cobra.Command, h *house, _ []string) error {
 		all, err := h.keys.List(cmd.Context())
 		if err != nil {
 			return unavailablef("%w", err)
@@ -47,7 +39,7 @@ func newKeyList(env *Env) *cobra.Command {
 			rows = append(rows, []string{k.ID, k.Algorithm, string(k.State), k.SealedBy, date(k.CreatedAt, ""), date(k.ExpiresAt, "")})
 		}
 		return out.list(env, items, []string{"KEY ID", "ALGORITHM", "STATE", "SEALED BY", "CREATED", "PUBLISHED UNTIL"}, rows)
-	}
+	})
 	return cmd
 }
 
@@ -65,12 +57,7 @@ func newKeyRotate(env *Env) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&overlap, "overlap", "", "publish the old key for this `TIME` (default: lifetimes.access_token and an hour)")
 	s := beside(env, cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		h, err := s.open(cmd)
-		if err != nil {
-			return err
-		}
-		defer h.close()
+	cmd.RunE = s.with(nil, func(cmd *cobra.Command, h *house, _ []string) error {
 		if h.ring == nil {
 			return errNoRing
 		}
@@ -88,6 +75,6 @@ func newKeyRotate(env *Env) *cobra.Command {
 		}
 		env.printf("%s\n", id)
 		return nil
-	}
+	})
 	return cmd
 }

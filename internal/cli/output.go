@@ -95,6 +95,20 @@ func list[T any](s []T) []T {
 	return s
 }
 
+// every collects a list that comes in pages of size rows: page gives those after
+// the row of that id.
+func every[T any](size int, page func(after string) ([]T, error), id func(T) string) ([]T, error) {
+	var all []T
+	for after := ""; ; {
+		rows, err := page(after)
+		all = append(all, rows...)
+		if err != nil || len(rows) < size {
+			return all, err
+		}
+		after = id(rows[len(rows)-1])
+	}
+}
+
 func yesNo(b bool) string {
 	if b {
 		return "yes"

@@ -37,15 +37,7 @@ func newSecretList(env *Env) *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "List the secret keys by their ids, newest first", Args: args()}
 	out.flag(cmd)
 	s := beside(env, cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := out.check(); err != nil {
-			return err
-		}
-		h, err := s.open(cmd)
-		if err != nil {
-			return err
-		}
-		defer h.close()
+	cmd.RunE = s.with(out.check, func(cmd *cobra.Command, h *house, _ []string) error {
 		if h.ring == nil {
 			return errNoRing
 		}
@@ -63,7 +55,7 @@ func newSecretList(env *Env) *cobra.Command {
 			rows = append(rows, []string{id, state, strconv.Itoa(counts[id])})
 		}
 		return out.list(env, items, []string{"KEY", "STATE", "SEALS"}, rows)
-	}
+	})
 	return cmd
 }
 
@@ -79,14 +71,9 @@ A running server goes on with the keys it knows; restart it when this is done.`,
 		Args: args(),
 	}
 	s := beside(env, cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		h, err := s.open(cmd)
-		if err != nil {
-			return err
-		}
-		defer h.close()
+	cmd.RunE = s.with(nil, func(cmd *cobra.Command, h *house, _ []string) error {
 		return h.rotateSecrets(cmd.Context())
-	}
+	})
 	return cmd
 }
 
@@ -205,14 +192,9 @@ Forms that were opened before the rotation are refused after this: wait an hour.
 		Args: args("ID"),
 	}
 	s := beside(env, cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		h, err := s.open(cmd)
-		if err != nil {
-			return err
-		}
-		defer h.close()
+	cmd.RunE = s.with(nil, func(cmd *cobra.Command, h *house, args []string) error {
 		return h.dropSecret(cmd.Context(), args[0])
-	}
+	})
 	return cmd
 }
 

@@ -128,6 +128,25 @@ func (s *settings) openOr(cmd *cobra.Command, makeMissing bool) (*house, error) 
 	return openHouse(cmd.Context(), s.env, l, parts{log: slog.New(slog.DiscardHandler), dev: s.dev, migrate: missing})
 }
 
+// with is the RunE of a command that works in the house: check looks at the
+// flags before anything is opened (nil: there is nothing to look at), and do
+// does what the command is for.
+func (s *settings) with(check func() error, do func(*cobra.Command, *house, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if check != nil {
+			if err := check(); err != nil {
+				return err
+			}
+		}
+		h, err := s.open(cmd)
+		if err != nil {
+			return err
+		}
+		defer h.close()
+		return do(cmd, h, args)
+	}
+}
+
 // setting is the value of one flag; it notes the text and leaves the judging to
 // package config.
 type setting struct {

@@ -78,17 +78,9 @@ func newTokenCreate(env *Env) *cobra.Command {
 	cmd.Flags().StringVar(&o.expires, "expires", "", "`TIME`: a lifetime such as 30d, a date such as 2027-01-31, or never (default: personal_tokens.default)")
 	o.flag(cmd)
 	s := beside(env, cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := o.require(); err != nil {
-			return err
-		}
-		h, err := s.open(cmd)
-		if err != nil {
-			return err
-		}
-		defer h.close()
+	cmd.RunE = s.with(o.require, func(cmd *cobra.Command, h *house, _ []string) error {
 		return o.run(cmd.Context(), h)
-	}
+	})
 	return cmd
 }
 
@@ -162,23 +154,18 @@ func newTokenList(env *Env) *cobra.Command {
 	cmd.Flags().BoolVar(&all, "all", false, "tokens of every kind")
 	out.flag(cmd)
 	s := beside(env, cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := out.check(); err != nil {
-			return err
-		}
+	check := func() error {
 		switch q.State = manage.TokenState(which); q.State {
 		case manage.TokensKept, manage.TokensActive, manage.TokensExpired, manage.TokensRevoked, manage.TokensAll:
-		default:
-			return usagef("--state is %q; it is active, expired, revoked or all", which)
+			return out.check()
 		}
+		return usagef("--state is %q; it is active, expired, revoked or all", which)
+	}
+	cmd.RunE = s.with(check, func(cmd *cobra.Command, h *house, _ []string) error {
 		if !all && q.ClientID == "" {
 			q.Kind = oauth.PersonalToken
 		}
-		h, err := s.open(cmd)
-		if err != nil {
-			return err
-		}
-		defer h.close()
+		var err error
 		if user != "" {
 			if q.Subject, err = h.subject(cmd.Context(), user); err != nil {
 				return err
@@ -195,32 +182,21 @@ func newTokenList(env *Env) *cobra.Command {
 			rows = append(rows, []string{t.ID, string(t.Kind), t.Name, t.Subject, t.ClientID, strings.Join(t.Scopes, " "), state(t, now), date(t.ExpiresAt, "never"), date(t.LastUsedAt, "never")})
 		}
 		return out.list(env, items, []string{"ID", "KIND", "NAME", "USER", "CLIENT", "SCOPES", "STATE", "EXPIRES", "LAST USED"}, rows)
-	}
+	})
 	return cmd
 }
 
 func everyToken(ctx context.Context, h *house, q manage.TokenQuery) ([]*oauth.Token, error) {
-	var all []*oauth.Token
-	for p := (manage.Page{Limit: manage.MaxPage}); ; {
-		page, err := h.server.Desk().Tokens(ctx, operator, q, p)
-		all = append(all, page...)
-		if err != nil || len(page) < p.Limit {
-			return all, err
-		}
-		p.After = page[len(page)-1].ID
-	}
+	return every(manage.MaxPage, func(after string) ([]*oauth.Token, error) {
+		return h.server.Desk().Tokens(ctx, operator, q, manage.Page{Limit: manage.MaxPage, After: after})
+	}, func(t *oauth.Token) string { return t.ID })
 }
 
 func newTokenRevoke(env *Env) *cobra.Command {
 	cmd := &cobra.Command{Use: "revoke ID", Short: "Revoke a token by its id, as \"token list\" shows it", Args: args("ID")}
 	s := beside(env, cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		h, err := s.open(cmd)
-		if err != nil {
-			return err
-		}
-		defer h.close()
-		err = h.server.Desk().RevokeToken(cmd.Context(), operator, args[0])
+	cmd.RunE = s.with(nil, func(cmd *cobra.Command, h *house, args []string) error {
+		err := h.server.Desk().RevokeToken(cmd.Context(), operator, args[0])
 		if errors.Is(err, manage.ErrNotFound) {
 			return notFoundf("there is no token with the id %q", args[0])
 		}
@@ -229,7 +205,7 @@ func newTokenRevoke(env *Env) *cobra.Command {
 		}
 		env.printf("Token %s is revoked.\n", args[0])
 		return nil
-	}
+	})
 	return cmd
 }
 
@@ -253,17 +229,9 @@ func newTokenDelete(env *Env) *cobra.Command {
 	cmd.Flags().BoolVar(&o.byToken, "token", false, "read the token itself")
 	cmd.Flags().BoolVarP(&o.forced, "force", "f", false, "do not ask")
 	s := beside(env, cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := o.require(); err != nil {
-			return err
-		}
-		h, err := s.open(cmd)
-		if err != nil {
-			return err
-		}
-		defer h.close()
+	cmd.RunE = s.with(o.require, func(cmd *cobra.Command, h *house, _ []string) error {
 		return o.run(cmd.Context(), h)
-	}
+	})
 	return cmd
 }
 

@@ -110,15 +110,7 @@ func newUserList(env *Env) *cobra.Command {
 	cmd.Flags().StringVar(&text, "search", "", "only those whose id, address or name holds this `TEXT`")
 	out.flag(cmd)
 	s := beside(env, cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := out.check(); err != nil {
-			return err
-		}
-		h, err := s.open(cmd)
-		if err != nil {
-			return err
-		}
-		defer h.close()
+	cmd.RunE = s.with(out.check, func(cmd *cobra.Command, h *house, _ []string) error {
 		all, err := everyUser(cmd.Context(), h, text)
 		if err != nil {
 			return err
@@ -129,31 +121,20 @@ func newUserList(env *Env) *cobra.Command {
 			rows = append(rows, []string{a.ID, a.Email, a.Name, yesNo(a.Admin), yesNo(a.Disabled), date(a.CreatedAt, ""), date(a.LastSignInAt, "never")})
 		}
 		return out.list(env, items, []string{"ID", "EMAIL", "NAME", "ADMIN", "DISABLED", "CREATED", "LAST SIGN-IN"}, rows)
-	}
+	})
 	return cmd
 }
 
 func everyUser(ctx context.Context, h *house, text string) ([]*accounts.Account, error) {
-	var all []*accounts.Account
-	for p := (accounts.Page{Limit: pageSize}); ; {
-		page, err := h.door.ListUsers(ctx, accounts.AccountQuery{Text: text}, p)
-		all = append(all, page...)
-		if err != nil || len(page) < p.Limit {
-			return all, err
-		}
-		p.After = page[len(page)-1].ID
-	}
+	return every(pageSize, func(after string) ([]*accounts.Account, error) {
+		return h.door.ListUsers(ctx, accounts.AccountQuery{Text: text}, accounts.Page{Limit: pageSize, After: after})
+	}, func(a *accounts.Account) string { return a.ID })
 }
 
 func newUserChange(env *Env, name, short string, change func(*accounts.Accounts, context.Context, string) error, done string) *cobra.Command {
 	cmd := &cobra.Command{Use: name + " ID|EMAIL", Short: short, Args: args("ID or EMAIL")}
 	s := beside(env, cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		h, err := s.open(cmd)
-		if err != nil {
-			return err
-		}
-		defer h.close()
+	cmd.RunE = s.with(nil, func(cmd *cobra.Command, h *house, args []string) error {
 		a, err := h.account(cmd.Context(), args[0])
 		if err != nil {
 			return err
@@ -163,7 +144,7 @@ func newUserChange(env *Env, name, short string, change func(*accounts.Accounts,
 		}
 		env.printf(done, a.Email)
 		return nil
-	}
+	})
 	return cmd
 }
 
@@ -177,12 +158,7 @@ func newUserSetPassword(env *Env) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&passwordFile, "password-file", "", "read the password from this `FILE`; - is standard input")
 	s := beside(env, cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		h, err := s.open(cmd)
-		if err != nil {
-			return err
-		}
-		defer h.close()
+	cmd.RunE = s.with(nil, func(cmd *cobra.Command, h *house, args []string) error {
 		a, err := h.account(cmd.Context(), args[0])
 		if err != nil {
 			return err
@@ -196,7 +172,7 @@ func newUserSetPassword(env *Env) *cobra.Command {
 		}
 		env.printf("%s has a new password. Every session has ended.\n", a.Email)
 		return nil
-	}
+	})
 	return cmd
 }
 
@@ -209,12 +185,7 @@ func newUserDelete(env *Env) *cobra.Command {
 	}
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "do not ask")
 	s := beside(env, cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		h, err := s.open(cmd)
-		if err != nil {
-			return err
-		}
-		defer h.close()
+	cmd.RunE = s.with(nil, func(cmd *cobra.Command, h *house, args []string) error {
 		a, err := h.account(cmd.Context(), args[0])
 		if err != nil {
 			return err
@@ -229,6 +200,6 @@ func newUserDelete(env *Env) *cobra.Command {
 		}
 		env.printf("%s is deleted.\n", a.Email)
 		return nil
-	}
+	})
 	return cmd
 }
