@@ -90,10 +90,15 @@ async function answer ({ type, uri, javaScript = true, button, trap = false, has
       code_challenge: challenge, code_challenge_method: 'S256'
     })
     await page.goto(`${server.url}/oauth/authorize?${request}`)
-    // For a moment after it opens, the page is deaf to a click that somebody was
-    // lured into; nobody reads it that fast.
-    if (javaScript && !hasty) await page.waitForTimeout(700)
-    await page.locator('#' + button).click({ noWaitAfter: true })
+    // For a moment after the page opens its button sleeps, so that a click that
+    // somebody was lured into does nothing. Playwright's click waits until the
+    // button is awake; the mouse does not.
+    if (hasty) {
+      const { x, y, width, height } = await page.locator('#' + button).boundingBox()
+      await page.mouse.click(x + width / 2, y + height / 2)
+    } else {
+      await page.locator('#' + button).click({ noWaitAfter: true })
+    }
     const refused = () => problems.filter(p => p.includes('Content Security Policy'))
     for (let n = 0; n < (hasty ? 10 : 100) && !arrived && refused().length === 0; n++) await page.waitForTimeout(50)
     if (trap) await page.waitForTimeout(300) // it must not arrive later either

@@ -177,7 +177,6 @@ for (const javaScript of [true, false]) {
       await page.goto(consumer.url + '/')
       await page.locator('#authorize').click()
       await page.locator('#allow').waitFor()
-      if (javaScript) await page.waitForTimeout(700) // the page is deaf to a hasty click
       await page.locator('#allow').click()
       await page.waitForURL(consumer.url + '/')
     }
