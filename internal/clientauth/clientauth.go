@@ -133,7 +133,7 @@ func (a *Authenticator) verify(ctx context.Context, given credentials) (*oauth.C
 	case client.AuthMethod != given.method && (client.Public() || !a.cfg.AnySecretMethod):
 		return nil, &oauth.Error{Code: oauth.InvalidClient, Description: fmt.Sprintf("This client is registered for %s and used %s.", client.AuthMethod, given.method)}
 	}
-	if _, err := a.cfg.Live.Client(ctx, client.ID); errors.Is(err, liveness.ErrDead) {
+	if err := a.cfg.Live.ClientRow(ctx, client); errors.Is(err, liveness.ErrDead) {
 		return nil, refuse(err)
 	} else if err != nil {
 		return nil, err

@@ -106,15 +106,22 @@ func (c *Checker) Client(ctx context.Context, id string) (*oauth.Client, error) 
 	if err != nil {
 		return nil, fmt.Errorf("look up client: %w", err)
 	}
-	if client.Disabled {
-		return nil, dead("client disabled")
-	}
-	if client.Owner != "" {
-		if _, err := c.User(ctx, client.Owner); err != nil {
-			return nil, err
-		}
+	if err := c.ClientRow(ctx, client); err != nil {
+		return nil, err
 	}
 	return client, nil
+}
+
+// ClientRow decides about a client that the caller has looked up: nil or ErrDead.
+func (c *Checker) ClientRow(ctx context.Context, client *oauth.Client) error {
+	if client.Disabled {
+		return dead("client disabled")
+	}
+	if client.Owner == "" {
+		return nil
+	}
+	_, err := c.User(ctx, client.Owner)
+	return err
 }
 
 // User returns the user with that subject if it exists and is not disabled, else ErrDead.

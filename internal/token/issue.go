@@ -30,8 +30,8 @@ type User struct {
 	EmailVerified *bool   `json:"email_verified,omitempty"`
 }
 
-// UserFor returns what a client with those scopes may see of the user; nil for nobody.
-func UserFor(u *oauth.User, scopes []string) *User {
+// userFor returns what a client with those scopes may see of the user; nil for nobody.
+func userFor(u *oauth.User, scopes []string) *User {
 	if u == nil {
 		return nil
 	}
@@ -66,7 +66,7 @@ func (e *endpoint) issue(ctx context.Context, tx store.Store, req *grant.Request
 		RefreshToken: string(refresh), Scope: oauth.ScopeString(is.Scopes),
 	}
 	if e.TokenUser {
-		answer.User = UserFor(req.User, is.Scopes)
+		answer.User = userFor(req.User, is.Scopes)
 	}
 	return answer, nil
 }
