@@ -3,6 +3,7 @@ package clientauth_test
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -133,6 +134,7 @@ func TestRefusalsAreAlike(t *testing.T) {
 	for name, got := range map[string]oauthtest.TokenReply{
 		"wrong secret":  try(e, basic(web.ID, "x"), nil),
 		"public client": try(e, basic(spa.ID, "x"), nil),
+		"no secret":     try(e, nil, url.Values{"client_id": {web.ID}}),
 	} {
 		if got.StatusCode != want.StatusCode || got.Error != want.Error || got.Description != want.Description {
 			t.Errorf("%s: %s, unknown client: %s", name, got.Body, want.Body)
@@ -172,6 +174,19 @@ func TestT3_GuessingIsSlowedDown(t *testing.T) {
 	e.Clock.Move(time.Minute)
 	if r := try(e, basic(web.ID, web.Secret), nil); r.StatusCode != 200 {
 		t.Errorf("the right secret after a minute: %d %s", r.StatusCode, r.Body)
+	}
+}
+
+// Whoever makes up clients does not fill the audit trail.
+func TestMadeUpClientsLeaveFewTraces(t *testing.T) {
+	t.Parallel()
+	e := oauthtest.New(t, oauthtest.Options{})
+	for i := range 500 {
+		try(e, basic(fmt.Sprintf("nobody-%d", i), "guess"), nil)
+	}
+	events, err := e.Store.ListEvents(context.Background(), store.EventQuery{Type: oauth.EventClientAuthFailed}, store.Page{Limit: 1000})
+	if err != nil || len(events) == 0 || len(events) > 100 {
+		t.Errorf("%d events for 500 guesses (%v), want some", len(events), err)
 	}
 }
 

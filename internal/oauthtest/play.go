@@ -67,6 +67,19 @@ func (e *Engine) AddSecret(clientID string, expires time.Time) oauth.Secret {
 	return d.Secret
 }
 
+// Forge makes a well-formed secret of the same kind under the same id: all that
+// somebody knows who has seen the id.
+func (e *Engine) Forge(secret string) string {
+	e.T.Helper()
+	for _, kind := range []mint.Kind{mint.AccessToken, mint.RefreshToken, mint.PersonalToken, mint.AuthorizationCode, mint.ClientSecret} {
+		if p, err := e.Mint.Parse(oauth.Secret(secret), kind); err == nil {
+			return string(e.Mint.Redraw(kind, p.ID).Secret)
+		}
+	}
+	e.T.Fatal("not a secret of this server")
+	return ""
+}
+
 // Web is a confidential client on the web.
 func (e *Engine) Web() Party {
 	return e.AddClient(oauth.Client{Name: "Web", Type: oauth.WebApplication, RedirectURIs: []string{"https://web.test/cb"}})

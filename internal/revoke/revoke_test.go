@@ -69,8 +69,25 @@ func TestM63_ForeignTokensAreLeftAlone(t *testing.T) {
 	}
 	e.Post("/oauth/revoke", url.Values{"token": {tokens.AccessToken}}).Want(t, 401, "invalid_client")
 	e.Post("/oauth/revoke", url.Values{"token": {tokens.AccessToken}, "client_id": {web.ID}}).Want(t, 401, "invalid_client")
+	want200(t, "forged", revoke(e, web, e.Forge(tokens.AccessToken)))
+	want200(t, "forged", revoke(e, web, e.Forge(tokens.RefreshToken)))
 	if !e.Active(web, tokens.AccessToken) || !e.Active(web, tokens.RefreshToken) {
 		t.Error("a token was revoked by somebody else")
+	}
+}
+
+// What is dead is not revoked, and recorded, again.
+func TestRevokedOnce(t *testing.T) {
+	t.Parallel()
+	e := oauthtest.New(t, oauthtest.Options{})
+	web := e.Web()
+	tokens := e.Tokens(e.SignIn("alice"), web)
+	for range 3 {
+		want200(t, "access token", revoke(e, web, tokens.AccessToken))
+	}
+	events, err := e.Store.ListEvents(t.Context(), store.EventQuery{Type: oauth.EventTokenRevoked}, store.Page{Limit: 10})
+	if err != nil || len(events) != 1 {
+		t.Errorf("got %d events (%v), want 1", len(events), err)
 	}
 }
 

@@ -336,6 +336,11 @@ func TestM65_OnlyTheExactCode(t *testing.T) {
 			t.Fatalf("%q is taken for %q", near, tokens.AccessToken)
 		}
 	}
+	e.Token(web, oauthtest.Redemption(web, e.Forge(code))).Want(t, 400, "invalid_grant")
+	e.Token(web, oauthtest.Refresh(e.Forge(tokens.RefreshToken))).Want(t, 400, "invalid_grant")
+	if e.Active(web, e.Forge(tokens.AccessToken)) {
+		t.Error("another secret under the same id is alive")
+	}
 	e.Token(web, oauthtest.Redemption(web, code)).Want(t, 200, "")
 	e.Token(web, oauthtest.Refresh(tokens.RefreshToken)).Want(t, 200, "")
 }

@@ -253,7 +253,13 @@ func TestParity27_InactiveUserAndOwner(t *testing.T) {
 
 func TestParity28_OneTokenPerClient(t *testing.T) {
 	t.Parallel()
-	e := oauthtest.New(t, oauthtest.Options{OneTokenPerClient: true, RotateAll: true})
+	for _, rotate := range []bool{true, false} {
+		oneTokenPerClient(t, oauthtest.New(t, oauthtest.Options{OneTokenPerClient: true, RotateAll: rotate}))
+	}
+}
+
+func oneTokenPerClient(t *testing.T, e *oauthtest.Engine) {
+	t.Helper()
 	web, web2 := e.Web(), e.Web()
 	alice, mallory := e.SignIn("alice"), e.SignIn("mallory")
 	elsewhere, others := e.Tokens(alice, web2), e.Tokens(mallory, web)
