@@ -41,7 +41,10 @@ type Request struct {
 	User *oauth.User
 	// Form holds the fields named by Params, each at most once, none of them empty.
 	Form map[string]string
-	Now  time.Time
+	// Resources are the values of the resource parameter, the only one that may be
+	// repeated (RFC 8707 §2).
+	Resources []string
+	Now       time.Time
 	// Network is where the request came from, as a CIDR prefix, and RequestID
 	// what it is called in the log; both are for the audit trail.
 	Network, RequestID string
@@ -51,6 +54,10 @@ type Request struct {
 type Issue struct {
 	Subject string
 	Scopes  []string
+	// Resources the access token is meant for (RFC 8707); empty: the server's own.
+	Resources []string
+	// IDToken asks for an ID token as well; nil: none.
+	IDToken *IDToken
 	// Grant the tokens belong to. Empty: none (client credentials).
 	GrantID string
 	// Refresh asks for a new refresh token.
@@ -65,4 +72,12 @@ type Issue struct {
 	// Detail says in the audit trail how the tokens came about; the grant type's
 	// name will do.
 	Detail string
+}
+
+// IDToken says what an ID token beside the other tokens will hold (OpenID Connect
+// Core §2); the rest follows from client, user and grant.
+type IDToken struct {
+	Nonce          string
+	Authentication oauth.Authentication
+	Claims         string // see oauth.Grant.Claims
 }

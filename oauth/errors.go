@@ -27,6 +27,15 @@ const (
 	AccountSelectionRequired ErrorCode = "account_selection_required" // OpenID Connect Core §3.1.2.6
 	RequestNotSupported      ErrorCode = "request_not_supported"      // OpenID Connect Core §3.1.2.6
 	RequestURINotSupported   ErrorCode = "request_uri_not_supported"  // OpenID Connect Core §3.1.2.6
+	InvalidRequestURI        ErrorCode = "invalid_request_uri"        // OpenID Connect Core §3.1.2.6
+	InvalidRequestObject     ErrorCode = "invalid_request_object"     // OpenID Connect Core §3.1.2.6
+	RegistrationNotSupported ErrorCode = "registration_not_supported" // OpenID Connect Core §3.1.2.6
+	InvalidTarget            ErrorCode = "invalid_target"             // RFC 8707 §2
+	InvalidRedirectURI       ErrorCode = "invalid_redirect_uri"       // RFC 7591 §3.2.2
+	InvalidClientMetadata    ErrorCode = "invalid_client_metadata"    // RFC 7591 §3.2.2
+	InvalidSoftwareStatement ErrorCode = "invalid_software_statement" // RFC 7591 §3.2.2
+	AuthorizationPending     ErrorCode = "authorization_pending"      // RFC 8628 §3.5
+	ExpiredToken             ErrorCode = "expired_token"              // RFC 8628 §3.5
 	SlowDown                 ErrorCode = "slow_down"                  // RFC 8628 §3.5; here: too many failed attempts
 )
 

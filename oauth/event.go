@@ -34,6 +34,11 @@ const (
 	EventCodeReplayed       EventType = "code.replayed"
 	EventRefreshReplayed    EventType = "refresh_token.replayed"
 	EventClientAuthFailed   EventType = "client.authentication_failed"
+	EventClientRegistered   EventType = "client.registered" // it registered itself
+	EventDeviceApproved     EventType = "device.approved"
+	EventDeviceDenied       EventType = "device.denied"
+	EventLogoutDelivered    EventType = "logout.delivered" // a client was told that a session ended
+	EventLogoutFailed       EventType = "logout.failed"    // it could not be told, and will not be
 	EventKeyRotated         EventType = "key.rotated"
 	EventKeyringKeyRetired  EventType = "keyring.key_retired"
 	EventKeyringReencrypted EventType = "keyring.reencrypted"

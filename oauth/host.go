@@ -17,6 +17,9 @@ type Session struct {
 	AuthTime time.Time
 	AMR      []string // how (RFC 8176): "pwd", "otp", …
 	ACR      string
+	// SID names the session to clients and, unlike ID, stays the same when the
+	// same person proves again who they are. Empty: ID does both.
+	SID string
 	// Stale asks for a fresh sign-in before anything sensitive, whatever
 	// AuthTime says: the browser's surroundings have changed.
 	Stale bool
@@ -48,6 +51,12 @@ type LoginRequest struct {
 	Reason   LoginReason
 	// Hint is what the client said about who will sign in (login_hint); untrusted text.
 	Hint string
+	// ACRValues are the authentication classes that would do, the preferred first
+	// (OpenID Connect Core §3.1.2.1); empty: any.
+	ACRValues []string
+	// UILocales are the languages that the client says the person prefers (BCP 47),
+	// as it sent them.
+	UILocales []string
 	// ClientName names the application that waits, for "to continue to …"; empty: none.
 	ClientName string
 	// ClientOrigin is where ReturnTo may send the browser on without showing a
@@ -78,6 +87,8 @@ type User struct {
 	Name          string // display name; empty: Username is shown
 	Email         string
 	EmailVerified bool
+	// Claims is the rest of what OpenID Connect knows about people.
+	Claims UserClaims
 	// Disabled makes every session, grant and token of the user dead until it is
 	// enabled again.
 	Disabled bool
@@ -114,4 +125,37 @@ type MenuItem struct {
 	Path  string
 	Order int  // smaller comes first
 	Admin bool // shown to administrators only
+}
+
+// UserClaims are the standard claims about a person that a [User] has no field of
+// its own for (OpenID Connect Core §5.1). What is empty is not told. Their JSON
+// members are the names of the claims.
+type UserClaims struct {
+	GivenName           string   `json:"given_name,omitempty"`
+	FamilyName          string   `json:"family_name,omitempty"`
+	MiddleName          string   `json:"middle_name,omitempty"`
+	Nickname            string   `json:"nickname,omitempty"`
+	PreferredUsername   string   `json:"preferred_username,omitempty"`
+	Profile             string   `json:"profile,omitempty"` // URL of a page about the person
+	Picture             string   `json:"picture,omitempty"` // URL
+	Website             string   `json:"website,omitempty"` // URL
+	Gender              string   `json:"gender,omitempty"`
+	Birthdate           string   `json:"birthdate,omitempty"`    // YYYY-MM-DD, 0000-MM-DD or YYYY
+	Zoneinfo            string   `json:"zoneinfo,omitempty"`     // IANA time zone, Europe/Paris
+	Locale              string   `json:"locale,omitempty"`       // BCP 47, en-GB
+	PhoneNumber         string   `json:"phone_number,omitempty"` // E.164
+	PhoneNumberVerified bool     `json:"phone_number_verified,omitempty"`
+	Address             *Address `json:"address,omitempty"`
+	// UpdatedAt is when any claim last changed, in seconds since 1970; zero: unknown.
+	UpdatedAt int64 `json:"updated_at,omitempty"`
+}
+
+// Address is a postal address (OpenID Connect Core §5.1.1).
+type Address struct {
+	Formatted     string `json:"formatted,omitempty"`
+	StreetAddress string `json:"street_address,omitempty"`
+	Locality      string `json:"locality,omitempty"`
+	Region        string `json:"region,omitempty"`
+	PostalCode    string `json:"postal_code,omitempty"`
+	Country       string `json:"country,omitempty"`
 }

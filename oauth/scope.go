@@ -7,6 +7,12 @@ import (
 	"strings"
 )
 
+// Scopes of OpenID Connect Core §5.4 and §11, and of no other meaning.
+const (
+	ScopeOpenID        = "openid"
+	ScopeOfflineAccess = "offline_access"
+)
+
 // ScopeEmail lets a client read the user's e-mail address. It is always registered.
 const ScopeEmail = "user:email"
 
@@ -20,6 +26,9 @@ type Scope struct {
 	// Internal hides the scope from every form and from discovery. Only a client
 	// or an operator's token that names it outright may have it.
 	Internal bool
+	// ClientOnly keeps the scope from personal access tokens: it means something
+	// only where there is a client.
+	ClientOnly bool
 	// Sensitive marks what cannot be undone; it is said in words.
 	Sensitive bool
 }

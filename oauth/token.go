@@ -24,6 +24,12 @@ const (
 	AccessToken   TokenKind = "access"
 	RefreshToken  TokenKind = "refresh"
 	PersonalToken TokenKind = "personal" // a personal access token: no client, named by its user
+	// InitialToken lets software register itself (RFC 7591 §3); made by an operator,
+	// whom its subject names.
+	InitialToken TokenKind = "initial"
+	// RegistrationToken lets a client read and change its own registration
+	// (RFC 7592 §3). Its subject is the client id.
+	RegistrationToken TokenKind = "registration"
 )
 
 // Token is one issued token as the store knows it.
@@ -35,9 +41,12 @@ type Token struct {
 	// ClientID is the client it was issued to; empty for personal access tokens.
 	ClientID string
 	// Subject is whom it acts for. For client credentials it is the client id.
-	Subject  string
-	Scopes   []string
-	IssuedAt time.Time
+	Subject string
+	Scopes  []string
+	// Resources are the protected resources it is meant for (RFC 8707); empty: the
+	// server's own.
+	Resources []string
+	IssuedAt  time.Time
 	// ExpiresAt is the first instant at which the token is no longer valid; zero: never.
 	ExpiresAt time.Time
 	// RevokedAt is zero while the token is alive.
@@ -68,15 +77,33 @@ func (t *Token) LiveAt(now time.Time) bool {
 // it kills every code and token that came from it; a live grant is also how
 // consent is remembered.
 type Grant struct {
-	ID        string
-	ClientID  string
-	Subject   string
-	Scopes    []string
+	ID       string
+	ClientID string
+	Subject  string
+	Scopes   []string
+	// Resources bounds what tokens of the grant may be meant for (RFC 8707).
+	Resources []string
+	// Authentication is how the person was signed in when they allowed it.
+	Authentication Authentication
+	// Claims is the claims parameter (OpenID Connect Core §5.5) in the server's own
+	// spelling, JSON; empty: none was sent.
+	Claims    string
 	CreatedAt time.Time
 	// RevokedAt is zero while the grant is alive.
 	RevokedAt time.Time
 	// LastUsedAt has day precision in what people see; zero: never.
 	LastUsedAt time.Time
+}
+
+// Authentication is how and when a person signed in, as ID tokens tell it
+// (OpenID Connect Core §2). The zero value says that nobody did.
+type Authentication struct {
+	// SID names the browser's session to clients (OpenID Connect Front-Channel
+	// Logout §3).
+	SID      string
+	AuthTime time.Time
+	AMR      []string // RFC 8176
+	ACR      string
 }
 
 // AuthorizationCode is an issued code (RFC 6749 §4.1.2) with everything it is bound to.
@@ -92,6 +119,8 @@ type AuthorizationCode struct {
 	RedirectURI string
 	// CodeChallenge is an S256 challenge (RFC 7636 §4.2); empty when none was sent.
 	CodeChallenge string
+	Nonce         string   // OpenID Connect Core §3.1.2.1; empty: none was sent
+	Resources     []string // RFC 8707; empty: none were named
 	IssuedAt      time.Time
 	ExpiresAt     time.Time
 	UsedAt        time.Time // zero until it is redeemed

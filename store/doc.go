@@ -13,7 +13,8 @@
 // in UTC with microsecond precision; a zero time comes back as zero. Something
 // that expires at t is alive before t and expired at t itself.
 //
-// Single use. A verb that consumes (UseCode, UseRequest, RotateToken) decides
+// Single use. A verb that consumes (UseCode, UseRequest, UsePushedRequest,
+// ClaimDevice, SeenJTI, RotateToken) decides
 // with one guarded statement: of any number of simultaneous callers exactly one
 // succeeds and the others get [ErrUsed]. Look-ups never decide.
 //
@@ -28,12 +29,12 @@
 // leaves to its caller. A panic in it is undone and comes back as an error. If
 // ctx ends before fn has begun, fn never runs and the context's error comes back.
 //
-// Parents. A client secret, request, grant, code or token that names a client or
-// a grant which is not there is refused with [ErrNotFound], and so is a code or
+// Parents. A client secret, request, pushed request, device code, session's
+// client, grant, code or token that names a client or a grant which is not there is refused with [ErrNotFound], and so is a code or
 // token whose client or subject is not its grant's.
 //
-// Cascades. Deleting a client deletes its secrets, pending requests, grants,
-// codes and tokens. Revoking a grant makes its codes and tokens dead in the same
+// Cascades. Deleting a client deletes its secrets, pending and pushed requests,
+// device codes, sessions, grants, codes and tokens. Revoking a grant makes its codes and tokens dead in the same
 // statement. Nothing that was revoked is ever alive again.
 //
 // Errors. [ErrNotFound], [ErrExists] and [ErrUsed] are the only errors that mean

@@ -28,27 +28,43 @@ type Store interface {
 	Codes
 	Tokens
 	Requests
+	Devices
+	Replays
+	Sessions
 	Keys
 	Events
 
 	// InTx runs fn in one transaction; see the package comment.
 	InTx(ctx context.Context, fn func(ctx context.Context, tx Store) error) error
-	// Purge deletes what has been dead since before the given time, and events
-	// older than events. It works in batches of at most limit rows a table and
-	// returns how many rows went; zero means that nothing is left to purge.
+	// Purge deletes what the horizon says. It works in batches of at most limit
+	// rows a table and returns how many rows went; zero means that nothing is left
+	// to purge.
 	//
 	// What goes: expired tokens; revoked tokens and those of revoked grants, but
 	// a rotated refresh token only when it has expired or its grant is revoked;
-	// expired codes, a used one UsedCodeMemory later; expired requests and
-	// secrets; revoked grants that have no codes and tokens left. A live grant
-	// stays, as it remembers consent; one without codes and tokens may go once a
-	// newer live grant of the same subject and client has all its scopes.
-	Purge(ctx context.Context, dead, events time.Time, limit int) (int, error)
+	// expired codes, a used one UsedCodeMemory later; expired requests, pushed
+	// requests, device codes, replays and secrets; sessions' clients that have
+	// expired and wait for no delivery; revoked grants that have no codes and
+	// tokens left; signing keys that have expired. A live grant stays, as it
+	// remembers consent; one without codes and tokens may go once a newer live
+	// grant of the same subject and client has all its scopes. A client that
+	// registered itself goes with its cascade once it has no grant, and no token
+	// but its registration token, and was last changed before the horizon.
+	Purge(ctx context.Context, h Horizon, limit int) (int, error)
 	// DeleteSubject deletes the clients the subject owns (with their cascade),
-	// and the requests, grants, codes and tokens the subject has.
+	// and the requests, device codes, sessions' clients, grants, codes and tokens
+	// the subject has.
 	DeleteSubject(ctx context.Context, subject string) error
 	// Ping reports whether the store can be read and written.
 	Ping(ctx context.Context) error
+}
+
+// Horizon says how far back [Store].Purge keeps things.
+type Horizon struct {
+	Dead          time.Time // what has been dead since before goes
+	Events        time.Time // events older than this go
+	Keys          time.Time // signing keys that expired before this go
+	Registrations time.Time // unused registrations last changed before this go
 }
 
 // Page bounds a list. Rows come newest id first, or the other way round with
@@ -63,11 +79,14 @@ type Page struct {
 
 // Clients keeps clients and their secrets.
 type Clients interface {
-	// CreateClient inserts c. ErrExists if the id is taken.
+	// CreateClient inserts c. ErrExists if the id or the fingerprint is taken.
 	CreateClient(ctx context.Context, c *oauth.Client) error
 	// Client returns the client, disabled or not. ErrNotFound.
 	Client(ctx context.Context, id string) (*oauth.Client, error)
-	// UpdateClient writes every field but ID and CreatedAt. ErrNotFound.
+	// ClientByFingerprint returns the client with that fingerprint. ErrNotFound.
+	ClientByFingerprint(ctx context.Context, fingerprint string) (*oauth.Client, error)
+	// UpdateClient writes every field but ID and CreatedAt. ErrNotFound; ErrExists
+	// if the fingerprint is another client's.
 	UpdateClient(ctx context.Context, c *oauth.Client) error
 	// DeleteClient deletes the client with its cascade. ErrNotFound.
 	DeleteClient(ctx context.Context, id string) error
@@ -90,6 +109,8 @@ type Clients interface {
 // ClientQuery narrows ListClients; zero fields do not narrow.
 type ClientQuery struct {
 	Owner    string // exact
+	// Registration narrows to clients that came to be that way, if it is not nil.
+	Registration *oauth.Registration
 	Text     string // part of the name, website or id; ASCII letters match in either case
 	Internal *bool
 	// ByName orders by name, byte for byte, and then by id, instead of by age.
@@ -179,40 +200,111 @@ type Requests interface {
 	// UseRequest marks the request answered. ErrUsed if it was before, expired or
 	// not; otherwise ErrNotFound if it has expired.
 	UseRequest(ctx context.Context, id string, now time.Time) error
+
+	// CreatePushedRequest inserts r. ErrExists; ErrNotFound if there is no such client.
+	CreatePushedRequest(ctx context.Context, r *oauth.PushedRequest) error
+	// PushedRequest returns the request, used or not. ErrNotFound.
+	PushedRequest(ctx context.Context, id string) (*oauth.PushedRequest, error)
+	// UsePushedRequest marks the request used, when an authorization came of it.
+	// ErrUsed if one did before, expired or not; otherwise ErrNotFound if it is
+	// not there. One that expired while a person was thinking can still be used.
+	UsePushedRequest(ctx context.Context, id string, now time.Time) error
+}
+
+// Devices keeps device codes (RFC 8628).
+type Devices interface {
+	// CreateDeviceCode inserts d. ErrExists if the id, or the user code of one that
+	// has not been purged, is taken; ErrNotFound if there is no such client.
+	CreateDeviceCode(ctx context.Context, d *oauth.DeviceCode) error
+	// DeviceCode returns the code in whatever state it is. ErrNotFound.
+	DeviceCode(ctx context.Context, id string) (*oauth.DeviceCode, error)
+	// DeviceCodeByUserCode returns the code whose user code that is. ErrNotFound.
+	DeviceCodeByUserCode(ctx context.Context, userCode string) (*oauth.DeviceCode, error)
+	// ApproveDeviceCode names the grant that a person gave; DenyDeviceCode says that
+	// a person refused. ErrUsed if either happened before, expired or not;
+	// otherwise ErrNotFound if it has expired. ApproveDeviceCode answers
+	// ErrNotFound also if the grant is not there or is another client's.
+	ApproveDeviceCode(ctx context.Context, id, grantID string, now time.Time) error
+	DenyDeviceCode(ctx context.Context, id string, now time.Time) error
+	// PollDeviceCode records a poll, and the interval that holds from now on. ErrNotFound.
+	PollDeviceCode(ctx context.Context, id string, now time.Time, interval time.Duration) error
+	// ClaimDevice redeems an approved code, once. ErrUsed if it was redeemed before
+	// or its grant is revoked, expired or not; otherwise ErrNotFound if it has
+	// expired or is not approved.
+	ClaimDevice(ctx context.Context, id string, now time.Time) error
+}
+
+// Replays remembers what may be used only once and carries its own expiry, such
+// as the jti of a client assertion (RFC 7523 §3).
+type Replays interface {
+	// SeenJTI remembers key until expires. ErrUsed if it is remembered already and
+	// that has not expired at now.
+	SeenJTI(ctx context.Context, key string, now, expires time.Time) error
+}
+
+// Sessions keeps which clients a browser session signed a person in to, and,
+// once it has ended, whom to tell (OpenID Connect Back-Channel Logout 1.0).
+type Sessions interface {
+	// AddSessionClient inserts c, or moves the expiry of the row that is there
+	// forward. A session that has ended stays ended: ErrUsed. ErrNotFound if there
+	// is no such client.
+	AddSessionClient(ctx context.Context, c *oauth.SessionClient) error
+	// SessionClients returns a session's clients that have not been told, ended or
+	// not, by client id.
+	SessionClients(ctx context.Context, sid string) ([]*oauth.SessionClient, error)
+	// EndSession marks a session's clients ended, to be told from now on. It returns
+	// how many; an end that was recorded before keeps its time and is not counted.
+	EndSession(ctx context.Context, sid string, now time.Time) (int, error)
+	// DueLogouts returns rows that have ended and whose RetryAt is not after now,
+	// the longest due first.
+	DueLogouts(ctx context.Context, now time.Time, limit int) ([]*oauth.SessionClient, error)
+	// RetryLogout counts a failed delivery and sets the time of the next.
+	// ErrNotFound.
+	RetryLogout(ctx context.Context, sid, clientID string, retry time.Time) error
+	// DeleteSessionClient drops a row: the client was told, or will not be. ErrNotFound.
+	DeleteSessionClient(ctx context.Context, sid, clientID string) error
 }
 
 // KeyState is where a signing key is in its life.
 type KeyState string
 
 const (
-	KeyActive   KeyState = "active"   // signs; exactly one per algorithm
+	KeyNext     KeyState = "next"     // published, signs later; at most one per algorithm
+	KeyActive   KeyState = "active"   // signs; at most one per algorithm
 	KeyRetiring KeyState = "retiring" // published and verifies, signs no more
 )
 
 // SigningKey is a key that signs tokens, its private half sealed by the keyring.
 type SigningKey struct {
-	ID        string // kid
-	Algorithm string // JWS alg
+	ID string // kid
+	// Algorithm is the JWS alg, or a word of the engine's own for a secret that is
+	// no signing key but is kept with them.
+	Algorithm string
 	State     KeyState
 	// Sealed is the private key (PKCS #8) encrypted by the keyring.
 	Sealed    string
-	Public    []byte // PKIX, DER
+	Public    []byte // PKIX, DER; empty for a secret
 	CreatedAt time.Time
-	RetiredAt time.Time // zero while active
-	// ExpiresAt is when a retiring key is no longer published; zero while active.
+	// ActiveAt is when the key began to sign; zero: not yet.
+	ActiveAt  time.Time
+	RetiredAt time.Time // zero before
+	// ExpiresAt is when a retiring key is no longer published; zero before.
 	ExpiresAt time.Time
 }
 
 // Keys keeps signing keys.
 type Keys interface {
-	// CreateKey inserts k. ErrExists if the id is taken, or if k is active and
-	// another key of its algorithm is: of two nodes that make the first key one wins.
+	// CreateKey inserts k. ErrExists if the id is taken, or if k is next or active
+	// and another key of its algorithm is: of two nodes that make a key one wins.
 	CreateKey(ctx context.Context, k *SigningKey) error
 	// SigningKeys returns every key, newest first, expired ones too.
 	SigningKeys(ctx context.Context) ([]*SigningKey, error)
 	// RetireKey makes an active key retiring until expires. ErrUsed if it is not
 	// active; ErrNotFound.
 	RetireKey(ctx context.Context, id string, now, expires time.Time) error
+	// ActivateKey makes a next key active. ErrUsed if it is not next, or another
+	// key of its algorithm is active; ErrNotFound.
+	ActivateKey(ctx context.Context, id string, now time.Time) error
 	// ResealKey replaces the sealed private key if it is still the old one.
 	// ErrUsed if it is not; ErrNotFound.
 	ResealKey(ctx context.Context, id, old, sealed string) error
