@@ -108,11 +108,11 @@ type Clients interface {
 
 // ClientQuery narrows ListClients; zero fields do not narrow.
 type ClientQuery struct {
-	Owner    string // exact
+	Owner string // exact
 	// Registration narrows to clients that came to be that way, if it is not nil.
 	Registration *oauth.Registration
-	Text     string // part of the name, website or id; ASCII letters match in either case
-	Internal *bool
+	Text         string // part of the name, website or id; ASCII letters match in either case
+	Internal     *bool
 	// ByName orders by name, byte for byte, and then by id, instead of by age.
 	ByName bool
 }
