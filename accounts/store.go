@@ -20,6 +20,7 @@ var (
 // Session is a signed-in browser.
 type Session struct {
 	ID        string // public and stable; not the cookie's value
+	SID       string // what clients call it; stays when the same person signs in anew. Empty: ID does both
 	Hash      oauth.Hash
 	AccountID string
 	CreatedAt time.Time

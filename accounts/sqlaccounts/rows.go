@@ -113,11 +113,11 @@ func (s *Store) DeleteAccount(ctx context.Context, id string) error {
 }
 
 const sessionColumns = `s.id, s.hash, s.account_id, s.created_at, s.auth_time, s.amr, s.expires_at, s.last_seen_at, s.stale_at, s.remember,
-		s.device, s.agent, s.system, s.network, s.exact`
+		s.device, s.agent, s.system, s.network, s.exact, s.sid`
 
 func sessionFields(v *accounts.Session, amr *string) []any {
 	return []any{&v.ID, sqldb.ScanBytes(v.Hash[:]), &v.AccountID, sqldb.ScanTime(&v.CreatedAt), sqldb.ScanTime(&v.AuthTime), amr, sqldb.ScanTime(&v.ExpiresAt),
-		sqldb.ScanTime(&v.LastSeenAt), sqldb.ScanTime(&v.StaleAt), &v.Remember, sqldb.ScanBytes(v.Device[:]), &v.Agent, &v.System, &v.Network, sqldb.ScanBytes(v.Exact[:])}
+		sqldb.ScanTime(&v.LastSeenAt), sqldb.ScanTime(&v.StaleAt), &v.Remember, sqldb.ScanBytes(v.Device[:]), &v.Agent, &v.System, &v.Network, sqldb.ScanBytes(v.Exact[:]), &v.SID}
 }
 
 func readSession(row interface{ Scan(...any) error }) (*accounts.Session, error) {
@@ -138,7 +138,7 @@ func fields(s string) []string {
 
 const (
 	sqlCreateSession = `INSERT INTO accounts_sessions (id, hash, account_id, created_at, auth_time, amr, expires_at, last_seen_at, stale_at,
-		remember, device, agent, system, network, exact) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
+		remember, device, agent, system, network, exact, sid) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
 	sqlSession = `SELECT ` + sessionColumns + `, ` + accountColumns + `
 		FROM accounts_sessions s JOIN accounts_accounts a ON a.id = s.account_id WHERE s.hash = $1`
 	sqlTouchSession     = `UPDATE accounts_sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2`
@@ -152,7 +152,7 @@ const (
 // CreateSession implements [accounts.Store].
 func (s *Store) CreateSession(ctx context.Context, v *accounts.Session) error {
 	_, err := s.exec(ctx, sqlCreateSession, v.ID, v.Hash[:], v.AccountID, sqldb.Micros(v.CreatedAt), sqldb.Micros(v.AuthTime), strings.Join(v.AMR, " "),
-		sqldb.Micros(v.ExpiresAt), sqldb.Micros(v.LastSeenAt), sqldb.Micros(v.StaleAt), v.Remember, v.Device[:], v.Agent, v.System, v.Network, v.Exact[:])
+		sqldb.Micros(v.ExpiresAt), sqldb.Micros(v.LastSeenAt), sqldb.Micros(v.StaleAt), v.Remember, v.Device[:], v.Agent, v.System, v.Network, v.Exact[:], v.SID)
 	return err
 }
 
