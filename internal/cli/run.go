@@ -61,9 +61,18 @@ func (h *house) run(ctx context.Context, l net.Listener, handler http.Handler, h
 		MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog:       slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
 	}
+	serve := func() error { return server.Serve(l) }
+	if cert, key := h.loaded.Server.TLSCert, h.loaded.Server.TLSKey; cert != "" {
+		c, err := loadCertificate(cert, key, h.env.Now, h.log)
+		if err != nil {
+			return err
+		}
+		server.TLSConfig = c.config()
+		serve = func() error { return server.ServeTLS(l, "", "") }
+	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
-	h.log.InfoContext(ctx, "serving", "addr", l.Addr().String(), "issuer", h.issuer())
+	go func() { failed <- serve() }()
+	h.log.InfoContext(ctx, "serving", "addr", l.Addr().String(), "issuer", h.issuer(), "tls", server.TLSConfig != nil)
 
 	select {
 	case err := <-failed:

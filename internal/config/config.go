@@ -113,6 +113,8 @@ type Mail struct {
 type Server struct {
 	Hosts          []string       `key:"hosts" example:"[id.internal, 10.0.0.5:8080]" doc:"Further hosts, with their port unless it is the usual one, that the server answers for. It always answers for the host of the issuer and for the address it listens on; every other is refused."`
 	TrustedProxies []netip.Prefix `key:"trusted_proxies" example:"[127.0.0.1, 10.0.0.0/8]" doc:"Networks of the proxies whose X-Forwarded-For is believed. Nobody else's is."`
+	TLSCert        string         `key:"tls_cert" path:"true" example:"/etc/valetkey/cert.pem" doc:"File with the certificate and its chain (PEM). With it the server speaks https itself; without, a proxy before it must. A new file is taken up by itself within a minute."`
+	TLSKey         string         `key:"tls_key" path:"true" example:"/etc/valetkey/key.pem" doc:"File with the private key of the certificate (PEM)."`
 	Drain          Duration       `key:"drain" doc:"After a stop signal: how long /readyz says no before the server stops accepting, so that a proxy notices."`
 	Grace          Duration       `key:"grace" doc:"After that: how long requests in flight may take to finish."`
 }

@@ -93,7 +93,9 @@ func keys(list []*Field) []string {
 func (c *Config) OAuthScopes() []oauth.Scope {
 	out := make([]oauth.Scope, len(c.Scopes))
 	for i, s := range c.Scopes {
-		out[i] = oauth.Scope(s)
+		out[i] = oauth.Scope{
+			Name: s.Name, Title: s.Title, Description: s.Description, Group: s.Group, Internal: s.Internal, Sensitive: s.Sensitive,
+		}
 	}
 	return out
 }

@@ -48,6 +48,7 @@ func (l *Loaded) Validate() error {
 		{"mail.from", checkMailFrom},
 		{"mail.port", checkMailPort},
 		{"server.hosts", checkHosts},
+		{"server.tls_cert", checkTLS},
 	} {
 		if err := check.rule(&l.Config); err != nil {
 			return &Error{check.key + " (" + l.Origin(check.key) + ")", err}
@@ -204,6 +205,13 @@ func checkHosts(c *Config) error {
 		if u, err := url.Parse("//" + h); err != nil || h == "" || u.Host != h || u.Hostname() == "" {
 			return fmt.Errorf("%q is not a host, with or without a port, such as id.internal or 10.0.0.5:8080", h)
 		}
+	}
+	return nil
+}
+
+func checkTLS(c *Config) error {
+	if (c.Server.TLSCert == "") != (c.Server.TLSKey == "") {
+		return errors.New("tls_cert and tls_key go together: one of them is missing")
 	}
 	return nil
 }
