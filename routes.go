@@ -25,8 +25,8 @@ import (
 //
 // Machines send no cookies to the first group, and what they send is not
 // protected against other sites; browsers send cookies to the second, and there
-// every request that changes something is (browser). The well-known document
-// lies where RFC 8414 §3.1 wants it, all else below the issuer's path.
+// every request that changes something is (browser). The metadata lie wherever
+// clients look for them, all else below the issuer's path.
 func (s *Server) routes() (http.Handler, error) {
 	rest, err := s.restAPI()
 	if err != nil {
@@ -39,7 +39,9 @@ func (s *Server) routes() (http.Handler, error) {
 	ask := s.authorization()
 
 	mux := http.NewServeMux()
-	mux.Handle(discovery.Path(s.cfg.Issuer), metadata)
+	for _, path := range discovery.Paths(s.cfg.Issuer, s.keys != nil) {
+		mux.Handle(path, metadata)
+	}
 	at := func(path string, h http.Handler) { mux.Handle(s.pages.Path(path), h) }
 
 	at("/oauth/authorize", http.HandlerFunc(ask.Authorize))
@@ -130,16 +132,6 @@ func (s *Server) ping() http.Handler {
 		return ping.FormToken(ping.Ping(s.guard.RequireToken))
 	}
 	return ping.Ping(s.guard.RequireToken)
-}
-
-func (s *Server) metadata() (http.Handler, error) {
-	grants := []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials}
-	if s.cfg.Password != nil {
-		grants = append(grants, oauth.GrantPassword)
-	}
-	return discovery.New(discovery.Config{
-		Issuer: s.cfg.Issuer, Scopes: s.scopes, Grants: grants, Implicit: s.cfg.Compat.Implicit, JWKS: s.keys != nil,
-	})
 }
 
 func (s *Server) restAPI() (http.Handler, error) {

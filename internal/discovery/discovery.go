@@ -1,9 +1,3 @@
-// Package discovery serves the authorization server's metadata (RFC 8414).
-//
-// The document is made once, from what the server is configured to do, and then
-// served as ready bytes with an ETag. Whatever it lists works, and whatever
-// works is listed. It can hold only names of the IANA registry "OAuth
-// Authorization Server Metadata": [Document.Set] refuses others.
 package discovery
 
 import (
@@ -15,25 +9,32 @@ import (
 	"strings"
 
 	"github.com/valetkey/valetkey/internal/issuer"
-	"github.com/valetkey/valetkey/internal/proof"
 	"github.com/valetkey/valetkey/internal/respond"
-	"github.com/valetkey/valetkey/oauth"
 )
 
-// WellKnown is where the document lives below the host (RFC 8414 §3).
-const WellKnown = "/.well-known/oauth-authorization-server"
+// WellKnown is where the document lies below the host (RFC 8414 §3), and
+// OpenIDWellKnown where it lies below the issuer (OpenID Connect Discovery §4).
+const (
+	WellKnown       = "/.well-known/oauth-authorization-server"
+	OpenIDWellKnown = "/.well-known/openid-configuration"
+)
 
-// Path is the path of an issuer's document: the well-known part goes between the
-// host and the issuer's own path (RFC 8414 §3.1).
-func Path(id string) string { return WellKnown + issuer.Path(id) }
-
-// Config says what the server does. Issuer, Scopes and Grants are required.
-type Config struct {
-	Issuer   string
-	Scopes   *oauth.Scopes
-	Grants   []string // grant types at the token endpoint
-	Implicit bool     // response_type=token is on offer
-	JWKS     bool     // the server publishes signing keys
+// Paths lists the addresses of an issuer's document. RFC 8414 §3.1 puts the
+// well-known part between the host and the issuer's own path, also for OpenID
+// (§5); OpenID Connect Discovery §4.1 appends it. Clients try all of them.
+func Paths(id string, openID bool) []string {
+	path := issuer.Path(id)
+	paths := []string{WellKnown + path}
+	if path != "" {
+		paths = append(paths, path+WellKnown)
+	}
+	if openID {
+		paths = append(paths, OpenIDWellKnown+path)
+		if path != "" {
+			paths = append(paths, path+OpenIDWellKnown)
+		}
+	}
+	return paths
 }
 
 // New makes the document and returns its handler.
@@ -48,71 +49,6 @@ func New(c Config) (http.Handler, error) {
 	}
 	sum := sha256.Sum256(body)
 	return respond.CORS(&endpoint{body: body, etag: `"` + hex.EncodeToString(sum[:12]) + `"`}, http.MethodGet, http.MethodHead), nil
-}
-
-// Document is the metadata by member name.
-type Document map[string]any
-
-// Set adds a member, unless its name is not registered.
-func (d Document) Set(name string, value any) error {
-	if !registered[name] {
-		return fmt.Errorf("discovery: %q is not a registered metadata name", name)
-	}
-	d[name] = value
-	return nil
-}
-
-// Describe builds the document.
-func Describe(c Config) (Document, error) {
-	responseTypes, responseModes, grants := []string{oauth.ResponseTypeCode}, []string{"query"}, c.Grants
-	if c.Implicit {
-		responseTypes = append(responseTypes, oauth.ResponseTypeToken)
-		responseModes = append(responseModes, "fragment")
-		grants = append(grants[:len(grants):len(grants)], oauth.GrantImplicit)
-	}
-	secrets := []string{string(oauth.AuthBasic), string(oauth.AuthPost)}
-	all := append(secrets[:len(secrets):len(secrets)], string(oauth.AuthNone))
-
-	d := Document{}
-	for _, m := range []struct {
-		name  string
-		value any
-	}{
-		{"issuer", c.Issuer},
-		{"authorization_endpoint", c.Issuer + "/oauth/authorize"},
-		{"token_endpoint", c.Issuer + "/oauth/token"},
-		{"revocation_endpoint", c.Issuer + "/oauth/revoke"},
-		{"introspection_endpoint", c.Issuer + "/oauth/introspect"},
-		{"scopes_supported", scopeNames(c.Scopes)},
-		{"response_types_supported", responseTypes},
-		{"response_modes_supported", responseModes},
-		{"grant_types_supported", grants},
-		{"token_endpoint_auth_methods_supported", all},
-		{"revocation_endpoint_auth_methods_supported", all},
-		{"introspection_endpoint_auth_methods_supported", secrets},
-		{"code_challenge_methods_supported", []string{proof.MethodS256}},
-		{"authorization_response_iss_parameter_supported", true}, // RFC 9207 §3
-		{"prompt_values_supported", []string{"none", "login", "consent", "select_account"}},
-		{"request_parameter_supported", false},
-		{"request_uri_parameter_supported", false}, // true is the default of OpenID Connect Discovery
-	} {
-		if err := d.Set(m.name, m.value); err != nil {
-			return nil, err
-		}
-	}
-	if c.JWKS {
-		return d, d.Set("jwks_uri", c.Issuer+"/oauth/jwks")
-	}
-	return d, nil
-}
-
-// scopeNames lists what anybody may ask for; internal scopes are nobody's business.
-func scopeNames(s *oauth.Scopes) []string {
-	names := []string{}
-	for _, scope := range s.Visible() {
-		names = append(names, scope.Name)
-	}
-	return names
 }
 
 type endpoint struct {

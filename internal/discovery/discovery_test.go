@@ -13,16 +13,20 @@ import (
 	"github.com/valetkey/valetkey/oauth"
 )
 
-func TestPath(t *testing.T) {
+func TestPaths(t *testing.T) {
 	t.Parallel()
-	for issuer, want := range map[string]string{
-		"https://example.org":     "/.well-known/oauth-authorization-server",
-		"https://example.org/":    "/.well-known/oauth-authorization-server",
-		"https://example.org/idp": "/.well-known/oauth-authorization-server/idp",
-		"https://example.org/a/b": "/.well-known/oauth-authorization-server/a/b",
+	const oauth, openid = "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"
+	for issuer, want := range map[string][]string{
+		"https://example.org":     {oauth, openid},
+		"https://example.org/":    {oauth, openid},
+		"https://example.org/idp": {oauth + "/idp", "/idp" + oauth, openid + "/idp", "/idp" + openid},
+		"https://example.org/a/b": {oauth + "/a/b", "/a/b" + oauth, openid + "/a/b", "/a/b" + openid},
 	} {
-		if got := discovery.Path(issuer); got != want {
+		if got := discovery.Paths(issuer, true); !slices.Equal(got, want) {
 			t.Errorf("%s: got %s, want %s", issuer, got, want)
+		}
+		if got := discovery.Paths(issuer, false); !slices.Equal(got, want[:len(want)/2]) {
+			t.Errorf("%s without OpenID: got %s, want %s", issuer, got, want[:len(want)/2])
 		}
 	}
 }
@@ -60,7 +64,11 @@ func list(doc map[string]any, name string) (out []string) {
 
 func TestDocument(t *testing.T) {
 	t.Parallel()
-	doc := document(t, discovery.Config{Grants: []string{"authorization_code", "refresh_token"}})
+	plain := discovery.Config{
+		Grants: []string{"authorization_code", "refresh_token"}, ResponseTypes: []string{"code"},
+		AuthMethods: []string{"client_secret_basic", "client_secret_post", "none"},
+	}
+	doc := document(t, plain)
 	if doc["issuer"] != "https://example.org/idp" || doc["token_endpoint"] != "https://example.org/idp/oauth/token" {
 		t.Errorf("got %v", doc)
 	}
@@ -72,7 +80,7 @@ func TestDocument(t *testing.T) {
 	for name, want := range map[string][]string{
 		"grant_types_supported":                         {"authorization_code", "refresh_token"},
 		"response_types_supported":                      {"code"},
-		"response_modes_supported":                      {"query"},
+		"response_modes_supported":                      {"query", "form_post"},
 		"code_challenge_methods_supported":              {"S256"},
 		"scopes_supported":                              {"a", "user:email"},
 		"token_endpoint_auth_methods_supported":         {"client_secret_basic", "client_secret_post", "none"},
@@ -85,7 +93,14 @@ func TestDocument(t *testing.T) {
 	if doc["authorization_response_iss_parameter_supported"] != true || doc["jwks_uri"] != nil {
 		t.Errorf("got %v", doc)
 	}
-	full := document(t, discovery.Config{Grants: []string{"authorization_code", "password"}, Implicit: true, JWKS: true})
+	if doc["request_uri_parameter_supported"] != false || doc["userinfo_endpoint"] != nil {
+		t.Errorf("what is not there: %v", doc)
+	}
+	more := plain
+	more.ResponseTypes, more.JWKS, more.OpenID = []string{"code", "token"}, true, &discovery.OpenID{SigningAlgs: []string{"RS256"}, Logout: true, SessionManaged: true}
+	more.Registration, more.DeviceAuthorization, more.PushedRequests, more.ClientDocuments = true, true, true, true
+	more.RequestObjectAlgs, more.AssertionAlgs, more.IntrospectionAlgs = []string{"ES256"}, []string{"ES256"}, []string{"ES256"}
+	full := document(t, more)
 	if !slices.Contains(list(full, "response_types_supported"), "token") || !slices.Contains(list(full, "grant_types_supported"), "implicit") ||
 		!slices.Contains(list(full, "response_modes_supported"), "fragment") || full["jwks_uri"] != "https://example.org/idp/oauth/jwks" {
 		t.Errorf("with everything on: %v", full)

@@ -23,6 +23,12 @@ var registered = set(
 	"claims_parameter_supported", "claims_supported", "claim_types_supported", "claims_locales_supported",
 	"userinfo_endpoint", "acr_values_supported", "subject_types_supported", "display_values_supported",
 	"id_token_signing_alg_values_supported", "request_object_signing_alg_values_supported",
+	"userinfo_signing_alg_values_supported",
+	// OpenID Connect Session Management §3.3, RP-Initiated Logout §2.1, Front-Channel Logout §3, Back-Channel Logout §2.1
+	"check_session_iframe", "end_session_endpoint", "frontchannel_logout_supported", "frontchannel_logout_session_supported",
+	"backchannel_logout_supported", "backchannel_logout_session_supported",
+	// RFC 9701 §7, OAuth Client ID Metadata Document §5
+	"introspection_signing_alg_values_supported", "client_id_metadata_document_supported",
 	// Initiating User Registration via OpenID Connect §4.1
 	"prompt_values_supported",
 )
