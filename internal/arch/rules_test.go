@@ -26,6 +26,7 @@ var rules = map[string]rule{
 	"internal/strictjson":  {},
 	"internal/redirecturi": {imports: "oauth"},
 	"internal/proof":       {imports: "oauth"},
+	"internal/target":      {imports: "oauth"},
 	"internal/respond":     {imports: "oauth internal/peer"},
 	"internal/csrf":        {imports: "oauth", external: "github.com/go-jose/go-jose"},
 	"internal/pages":       {imports: "oauth", external: "golang.org/x/net golang.org/x/text"},
@@ -33,7 +34,7 @@ var rules = map[string]rule{
 	"internal/lastuse":     {imports: "store"},
 	"internal/clientauth":  {imports: "oauth store internal/form internal/lastuse internal/mint internal/peer internal/liveness"},
 	"internal/keys":        {imports: "oauth store internal/keyring internal/mint internal/peer internal/respond", external: "github.com/go-jose/go-jose"},
-	"internal/guard":       {imports: "oauth store resource internal/csrf internal/lastuse internal/liveness internal/peer internal/respond"},
+	"internal/guard":       {imports: "oauth store resource internal/csrf internal/lastuse internal/liveness internal/peer internal/respond internal/target"},
 
 	// One endpoint, one room; none knows another.
 	"internal/authorize":  {imports: "oauth store grant $helpers internal/pages internal/csrf"},
@@ -77,7 +78,7 @@ var rules = map[string]rule{
 
 // groups name lists of packages that several rules share.
 var groups = map[string]string{
-	"$helpers": "internal/form internal/respond internal/mint internal/peer internal/liveness internal/clientauth internal/proof internal/redirecturi",
+	"$helpers": "internal/form internal/respond internal/mint internal/peer internal/liveness internal/clientauth internal/proof internal/redirecturi internal/target",
 	"$rooms": "internal/authorize internal/token internal/introspect internal/revoke internal/discovery internal/ping " +
 		"internal/settings internal/admin internal/api",
 	"$desk": "oauth manage internal/respond internal/peer",

@@ -1,9 +1,10 @@
 // Package form reads OAuth parameters, once, from a form body or a query.
 //
 // Every parameter appears at most once, or two readers could each see another
-// value (RFC 6749 §3.1, §3.2); "resource" alone may repeat (RFC 8707 §2). A
-// parameter without a value counts as absent. Text is UTF-8 without NUL, so
-// that every store can keep it and give it back byte for byte.
+// value (RFC 6749 §3.1, §3.2); "resource" alone may repeat (RFC 8707 §2) and is
+// read by [Values.Resources]. A parameter without a value counts as absent. Text
+// is UTF-8 without NUL, so that every store can keep it and give it back byte
+// for byte.
 //
 // A body is never mixed with the query, and a secret in the query is refused:
 // URLs end up in logs (RFC 6749 §2.3.1).
@@ -13,9 +14,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -25,11 +28,67 @@ import (
 // MaxBytes bounds a body and a query string.
 const MaxBytes = 64 << 10
 
-// Values holds each parameter once, none of them empty.
+// Values holds each parameter once, none of them empty. The values of resource
+// stand in it together: ask Resources, never the map, for them.
 type Values map[string]string
 
-// repeatable lists the parameters that may appear more than once; Values keeps the first.
-var repeatable = map[string]bool{"resource": true}
+// resource is the only parameter that may be repeated (RFC 8707 §2).
+const resource = "resource"
+
+// between stands between the values of resource; no value can hold it.
+const between = "\x00"
+
+// New makes values of parameters that were read before, and of resources.
+func New(params map[string]string, resources []string) Values {
+	v := Values{}
+	for name, value := range params {
+		if name != resource && value != "" {
+			v[name] = value
+		}
+	}
+	v.setResources(resources)
+	return v
+}
+
+// setResources keeps each resource once.
+func (v Values) setResources(list []string) {
+	seen := map[string]bool{"": true}
+	list = slices.DeleteFunc(slices.Clone(list), func(r string) bool {
+		twice := seen[r]
+		seen[r] = true
+		return twice
+	})
+	if len(list) > 0 {
+		v[resource] = strings.Join(list, between)
+	}
+}
+
+// Resources returns the values of resource, each once, in their order.
+func (v Values) Resources() []string {
+	if v[resource] == "" {
+		return nil
+	}
+	return strings.Split(v[resource], between)
+}
+
+// Params returns everything but the resources.
+func (v Values) Params() map[string]string {
+	out := maps.Clone(map[string]string(v))
+	delete(out, resource)
+	return out
+}
+
+// URL returns the values as net/url has them, to be written into a URL.
+func (v Values) URL() url.Values {
+	out := url.Values{}
+	for name, value := range v.Params() {
+		out.Set(name, value)
+	}
+	if list := v.Resources(); list != nil {
+		out[resource] = list
+	}
+	return out
+}
 
 // secret lists what must never travel in a URL.
 var secret = []string{"client_secret", "client_assertion", "code", "code_verifier", "password", "refresh_token", "token"}
@@ -71,6 +130,7 @@ func ParseString(encoded string) (Values, error) {
 		return nil, invalid("The parameters are larger than 64 KiB.")
 	}
 	values, seen := Values{}, map[string]bool{}
+	var resources []string
 	var repeated Repeated
 	for pair := range strings.SplitSeq(encoded, "&") {
 		if pair == "" {
@@ -85,10 +145,12 @@ func ParseString(encoded string) (Values, error) {
 		if err != nil {
 			return nil, err
 		}
+		if name == resource {
+			resources = append(resources, value)
+			continue
+		}
 		if seen[name] {
-			if !repeatable[name] {
-				repeated.Names = append(repeated.Names, name)
-			}
+			repeated.Names = append(repeated.Names, name)
 			continue
 		}
 		seen[name] = true
@@ -96,6 +158,7 @@ func ParseString(encoded string) (Values, error) {
 			values[name] = value
 		}
 	}
+	values.setResources(resources)
 	if len(repeated.Names) > 0 {
 		return values, &oauth.Error{
 			Code:        oauth.InvalidRequest,

@@ -2,6 +2,7 @@ package form_test
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -29,7 +30,6 @@ func TestParseString(t *testing.T) {
 		"semicolon is a letter":   {"state=a;b", form.Values{"state": "a;b"}},
 		"UTF-8":                   {"a=%E2%82%AC", form.Values{"a": "€"}},
 		"odd characters are fine": {"a=|^{}", form.Values{"a": "|^{}"}},
-		"resource may repeat":     {"resource=x&resource=y", form.Values{"resource": "x"}},
 		"twice":                   {"a=b&a=c", nil},
 		"twice the same":          {"a=b&a=b", nil},
 		"twice, once empty":       {"a=&a=c", nil},
@@ -57,6 +57,41 @@ func TestParseString(t *testing.T) {
 				t.Errorf("%s: %s = %q, want %q", name, k, got[k], v)
 			}
 		}
+	}
+}
+
+// RFC 8707 §2: resource may be repeated, and nothing else.
+func TestResourcesMayRepeat(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string][]string{
+		"":                                      nil,
+		"a=b":                                   nil,
+		"resource=":                             nil,
+		"resource=x":                            {"x"},
+		"resource=x&a=b&resource=y":             {"x", "y"},
+		"resource=y&resource=x&resource=y":      {"y", "x"},
+		"resource=&resource=x&resource":         {"x"},
+		"resource=a%20b&resource=a&resource=b":  {"a b", "a", "b"},
+		"resource=https%3A%2F%2Fx%2F&Resource=": {"https://x/"},
+	} {
+		got, err := form.ParseString(in)
+		if err != nil || !slices.Equal(got.Resources(), want) {
+			t.Errorf("%q: got %q, %v; want %q", in, got.Resources(), err, want)
+			continue
+		}
+		if _, there := got.Params()["resource"]; there {
+			t.Errorf("%q: Params holds the resources", in)
+		}
+		again, err := form.ParseString(got.URL().Encode())
+		if err != nil || !maps.Equal(again, got) {
+			t.Errorf("%q: written and read again it is %v, want %v", in, again, got)
+		}
+		if made := form.New(got.Params(), got.Resources()); !maps.Equal(made, got) {
+			t.Errorf("%q: made anew it is %v, want %v", in, made, got)
+		}
+	}
+	if got := form.New(map[string]string{"a": "", "resource": "evil", "b": "c"}, []string{"x", ""}); !maps.Equal(got, form.Values{"b": "c", "resource": "x"}) {
+		t.Errorf("New: got %v", got)
 	}
 }
 
@@ -140,13 +175,12 @@ func FuzzForm(f *testing.F) {
 			}
 			return
 		}
-		printed := url.Values{}
-		for k, v := range values {
-			if v == "" || !utf8.ValidString(k+v) || strings.ContainsRune(k+v, 0) {
+		for k, v := range values.URL() {
+			if v[0] == "" || !utf8.ValidString(k+v[0]) || strings.ContainsRune(k+v[0], 0) {
 				t.Fatalf("%q: value %q of %q", in, v, k)
 			}
-			printed.Set(k, v)
 		}
+		printed := values.URL()
 		again, err := form.ParseString(printed.Encode())
 		if len(printed.Encode()) > form.MaxBytes {
 			return
