@@ -13,6 +13,7 @@ import (
 	"github.com/valetkey/valetkey/internal/liveness"
 	"github.com/valetkey/valetkey/internal/mint"
 	"github.com/valetkey/valetkey/internal/peer"
+	"github.com/valetkey/valetkey/internal/respond"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
@@ -67,7 +68,7 @@ func (a *Authenticator) Authenticate(r *http.Request, f form.Values) (*oauth.Cli
 	network := peer.From(ctx).Network()
 	source := given.clientID + "|" + network
 	if given.method != oauth.AuthNone && a.failures.over(source) {
-		return nil, &oauth.Error{Code: oauth.SlowDown, Description: "Too many wrong client secrets came from this network. Wait a minute."}
+		return nil, respond.TooMany("Too many wrong client secrets came from this network. Wait a minute.")
 	}
 	client, err := a.verify(ctx, given)
 	if errors.Is(err, errWrongSecret) {

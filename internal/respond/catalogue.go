@@ -114,11 +114,56 @@ var catalogue = []Entry{
 		"Requests by reference are not supported.",
 		"Send the parameters themselves instead of the request_uri parameter.",
 		"OpenID Connect Core §3.1.2.6, RFC 9101 §7"},
-	{oauth.SlowDown, http.StatusTooManyRequests,
-		"There were too many failed attempts. Wait a minute and try again.",
-		"Too many failed attempts came from this network in a short time.",
-		"Correct the credentials, wait as long as Retry-After says, and try again.",
-		"RFC 6749 §2.3.1, RFC 6585 §4"},
+	{oauth.InvalidRequestURI, http.StatusBadRequest,
+		"The application sent a request that this server cannot accept. " + blameless,
+		"The request_uri is unknown, expired, used, another client's, not registered, or what it leads to could not be fetched.",
+		"Push the request anew and use the request_uri at once; register the URIs of request objects.",
+		"OpenID Connect Core §3.1.2.6, RFC 9126 §4, RFC 9101 §7"},
+	{oauth.InvalidRequestObject, http.StatusBadRequest,
+		"The application sent a request that this server cannot accept. " + blameless,
+		"The request object is not a JWT that the client signed with a registered key and algorithm, or its parameters are not right.",
+		"Sign the request object with the client's own key, with client_id inside and the issuer as its audience, and let it not be expired.",
+		"OpenID Connect Core §3.1.2.6, RFC 9101 §7"},
+	{oauth.RegistrationNotSupported, http.StatusBadRequest,
+		"The application sent a request that this server cannot accept. " + blameless,
+		"The registration parameter is not supported.",
+		"Register the client beforehand and leave the parameter out.",
+		"OpenID Connect Core §3.1.2.6, §7.2.1"},
+	{oauth.InvalidTarget, http.StatusBadRequest,
+		"The application asked for access to a service that this server does not know. " + blameless,
+		"A value of resource is malformed, not known to this server, or more than was authorized.",
+		"Use the absolute URI of a protected resource that the server lists, without a fragment; the token request may only narrow what was authorized.",
+		"RFC 8707 §2"},
+	{oauth.InvalidRedirectURI, http.StatusBadRequest,
+		"The application could not be registered. " + blameless,
+		"A redirect URI of the registration is not allowed.",
+		"Use https, or http on a loopback address for a native application, without a fragment.",
+		"RFC 7591 §3.2.2"},
+	{oauth.InvalidClientMetadata, http.StatusBadRequest,
+		"The application could not be registered. " + blameless,
+		"A member of the registration is malformed, not allowed, or contradicts another.",
+		"Change the member that error_description names.",
+		"RFC 7591 §3.2.2"},
+	{oauth.InvalidSoftwareStatement, http.StatusBadRequest,
+		"The application could not be registered. " + blameless,
+		"The software statement comes from nobody this server trusts.",
+		"Leave software_statement out.",
+		"RFC 7591 §3.2.2"},
+	{oauth.AuthorizationPending, http.StatusBadRequest,
+		"The device waits for you to confirm it.",
+		"Nobody has allowed or refused the device's request yet.",
+		"Ask again after the interval.",
+		"RFC 8628 §3.5"},
+	{oauth.ExpiredToken, http.StatusBadRequest,
+		"The code of the device has expired. Get a new one on your device.",
+		"The device code has expired before anybody confirmed it.",
+		"Start a new device authorization request.",
+		"RFC 8628 §3.5"},
+	{oauth.SlowDown, http.StatusBadRequest,
+		"There were too many attempts. Wait a minute and try again.",
+		"A device polls more often than its interval allows; or too many failed attempts came from this network in a short time, and then the status is 429.",
+		"Wait five seconds longer between polls from now on, or as long as Retry-After says.",
+		"RFC 8628 §3.5, RFC 6585 §4"},
 }
 
 // Catalogue returns every entry.
@@ -140,11 +185,8 @@ func Status(code oauth.ErrorCode) int { return Lookup(code).Status }
 
 // retryAfter is the wait in seconds that goes with a code; zero: none.
 func retryAfter(code oauth.ErrorCode) int {
-	switch code {
-	case oauth.TemporarilyUnavailable:
+	if code == oauth.TemporarilyUnavailable {
 		return 5
-	case oauth.SlowDown:
-		return 60
 	}
 	return 0
 }

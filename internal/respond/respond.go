@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/valetkey/valetkey/internal/peer"
 	"github.com/valetkey/valetkey/oauth"
@@ -41,7 +42,12 @@ type errorBody struct {
 // Error answers with the error (RFC 6749 §5.2).
 func Error(w http.ResponseWriter, r *http.Request, err error) {
 	refusal := Refusal(r, err)
-	writeError(w, r, Status(refusal.Code), refusal)
+	status := Status(refusal.Code)
+	if errors.Is(err, errTooMany) {
+		status = http.StatusTooManyRequests // RFC 6585 §4
+		w.Header().Set("Retry-After", strconv.Itoa(int(tooManyWait/time.Second)))
+	}
+	writeError(w, r, status, refusal)
 }
 
 // NotFound answers invalid_client with 404, as the predecessor did for a
@@ -96,6 +102,17 @@ func Unavailable(err error) error {
 		return err
 	}
 	return &oauth.Error{Code: oauth.TemporarilyUnavailable, Description: "The server cannot do this now. Try again in a moment.", Cause: err}
+}
+
+// tooManyWait is how long whoever was told [TooMany] should wait.
+const tooManyWait = time.Minute
+
+var errTooMany = errors.New("too many attempts")
+
+// TooMany makes a refusal that is answered with 429 and Retry-After. Its code is
+// slow_down, which RFC 8628 §3.5 answers with 400 to a device that polls too fast.
+func TooMany(description string) error {
+	return &oauth.Error{Code: oauth.SlowDown, Description: description, Cause: errTooMany}
 }
 
 // Description is the error's text in the characters that RFC 6749 §5.2 allows:

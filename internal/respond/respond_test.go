@@ -44,15 +44,16 @@ func TestError(t *testing.T) {
 		retry     string
 		logged    bool
 	}{
-		"refusal":                {err: &oauth.Error{Code: oauth.InvalidGrant, Description: "No."}, status: 400, code: "invalid_grant"},
-		"wrapped refusal":        {err: fmt.Errorf("x: %w", &oauth.Error{Code: oauth.InvalidScope}), status: 400, code: "invalid_scope"},
-		"client, no header":      {err: &oauth.Error{Code: oauth.InvalidClient}, status: 401, code: "invalid_client"},
-		"client, Basic":          {err: &oauth.Error{Code: oauth.InvalidClient}, auth: "Basic eDp5", status: 401, code: "invalid_client", challenge: true},
-		"other error with Basic": {err: &oauth.Error{Code: oauth.InvalidGrant}, auth: "Basic eDp5", status: 400, code: "invalid_grant"},
-		"fault":                  {err: secretive, status: 500, code: "server_error", logged: true},
-		"cause":                  {err: &oauth.Error{Code: oauth.InvalidGrant, Description: "No.", Cause: secretive}, status: 400, code: "invalid_grant"},
-		"store fault":            {err: respond.Unavailable(secretive), status: 503, code: "temporarily_unavailable", retry: "5", logged: true},
-		"too often":              {err: &oauth.Error{Code: oauth.SlowDown}, status: 429, code: "slow_down", retry: "60"},
+		"refusal":                 {err: &oauth.Error{Code: oauth.InvalidGrant, Description: "No."}, status: 400, code: "invalid_grant"},
+		"wrapped refusal":         {err: fmt.Errorf("x: %w", &oauth.Error{Code: oauth.InvalidScope}), status: 400, code: "invalid_scope"},
+		"client, no header":       {err: &oauth.Error{Code: oauth.InvalidClient}, status: 401, code: "invalid_client"},
+		"client, Basic":           {err: &oauth.Error{Code: oauth.InvalidClient}, auth: "Basic eDp5", status: 401, code: "invalid_client", challenge: true},
+		"other error with Basic":  {err: &oauth.Error{Code: oauth.InvalidGrant}, auth: "Basic eDp5", status: 400, code: "invalid_grant"},
+		"fault":                   {err: secretive, status: 500, code: "server_error", logged: true},
+		"cause":                   {err: &oauth.Error{Code: oauth.InvalidGrant, Description: "No.", Cause: secretive}, status: 400, code: "invalid_grant"},
+		"store fault":             {err: respond.Unavailable(secretive), status: 503, code: "temporarily_unavailable", retry: "5", logged: true},
+		"too often":               {err: respond.TooMany("Wait a minute."), status: 429, code: "slow_down", retry: "60"},
+		"a device polls too fast": {err: &oauth.Error{Code: oauth.SlowDown}, status: 400, code: "slow_down"},
 	}
 	for name, tt := range tests {
 		var log bytes.Buffer
