@@ -7,11 +7,17 @@
 // token that is not alive, or that the asker may not know, is
 // {"active":false} and nothing else (§2.2), so that nobody learns whether it
 // ever existed.
+//
+// A caller that wants proof of where the answer came from asks for it with
+// Accept: application/token-introspection+jwt and gets it signed, for itself
+// alone (RFC 9701).
 package introspect
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/valetkey/valetkey/internal/clientauth"
 	"github.com/valetkey/valetkey/internal/form"
@@ -21,11 +27,16 @@ import (
 	"github.com/valetkey/valetkey/oauth"
 )
 
-// Config says what the endpoint is made of. All fields are required.
+// Config says what the endpoint is made of. The first block is required.
 type Config struct {
 	Clients *clientauth.Authenticator
 	Live    *liveness.Checker
 	Issuer  string
+	Now     func() time.Time
+
+	// Sign makes a JWT of claims, with that algorithm and typ; nil: answers are
+	// JSON only.
+	Sign func(ctx context.Context, alg, typ string, claims any) (string, error)
 }
 
 type endpoint struct{ Config }
@@ -43,8 +54,10 @@ type answer struct {
 	Exp       int64  `json:"exp,omitempty"` // seconds since 1970; absent: never
 	Iat       int64  `json:"iat,omitempty"`
 	Sub       string `json:"sub,omitempty"`
-	Iss       string `json:"iss,omitempty"`
-	Jti       string `json:"jti,omitempty"`
+	// Aud holds the resources it is meant for; absent: the server's own.
+	Aud []string `json:"aud,omitempty"`
+	Iss string   `json:"iss,omitempty"`
+	Jti string   `json:"jti,omitempty"`
 }
 
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -52,29 +65,38 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		respond.MethodNotAllowed(w, r, http.MethodPost)
 		return
 	}
-	a, err := e.answer(w, r)
-	if err != nil {
+	if err := e.serve(w, r); err != nil {
 		respond.Error(w, r, respond.Unavailable(err))
-		return
 	}
-	respond.JSON(w, http.StatusOK, a)
 }
 
-func (e *endpoint) answer(w http.ResponseWriter, r *http.Request) (answer, error) {
+func (e *endpoint) serve(w http.ResponseWriter, r *http.Request) error {
 	f, err := form.Parse(w, r)
 	if err != nil {
-		return answer{}, err
+		return err
 	}
 	asker, err := e.Clients.Authenticate(r, f)
 	if err != nil {
-		return answer{}, err
+		return err
 	}
 	if asker.Public() { // RFC 7662 §2.1: the endpoint must require authorization
-		return answer{}, &oauth.Error{Code: oauth.InvalidClient, Description: "Only a client that authenticates with a secret may introspect tokens."}
+		return &oauth.Error{Code: oauth.InvalidClient, Description: "Only a client that authenticates with a secret may introspect tokens."}
 	}
 	if err := f.Require("token"); err != nil {
-		return answer{}, err
+		return err
 	}
+	a, err := e.answer(r, f, asker)
+	if err != nil {
+		return err
+	}
+	if e.wantsJWT(r) {
+		return e.sendSigned(w, r, asker, a)
+	}
+	respond.JSON(w, http.StatusOK, a)
+	return nil
+}
+
+func (e *endpoint) answer(r *http.Request, f form.Values, asker *oauth.Client) (answer, error) {
 	live, err := e.Live.Token(r.Context(), oauth.Secret(f["token"]), mint.AccessToken, mint.PersonalToken, mint.RefreshToken)
 	if errors.Is(err, liveness.ErrDead) {
 		return answer{}, nil
@@ -92,7 +114,7 @@ func (e *endpoint) describe(live *liveness.Live) answer {
 	t := live.Token
 	a := answer{
 		Active: true, Scope: oauth.ScopeString(t.Scopes), ClientID: t.ClientID, TokenType: "Bearer",
-		Iat: t.IssuedAt.Unix(), Sub: t.Subject, Iss: e.Issuer, Jti: t.ID,
+		Iat: t.IssuedAt.Unix(), Sub: t.Subject, Aud: t.Resources, Iss: e.Issuer, Jti: t.ID,
 	}
 	if t.Kind == oauth.RefreshToken { // not a token to call an API with (RFC 6749 §7.1)
 		a.TokenType = ""
