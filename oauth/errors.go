@@ -25,6 +25,10 @@ const (
 	InteractionRequired     ErrorCode = "interaction_required"      // OpenID Connect Core §3.1.2.6
 
 	AccountSelectionRequired ErrorCode = "account_selection_required" // OpenID Connect Core §3.1.2.6
+	// UnmetAuthenticationRequirements: the code's own document, OpenID Connect Core
+	// Error Code unmet_authentication_requirements 1.0.
+	UnmetAuthenticationRequirements ErrorCode = "unmet_authentication_requirements"
+
 	RequestNotSupported      ErrorCode = "request_not_supported"      // OpenID Connect Core §3.1.2.6
 	RequestURINotSupported   ErrorCode = "request_uri_not_supported"  // OpenID Connect Core §3.1.2.6
 	InvalidRequestURI        ErrorCode = "invalid_request_uri"        // OpenID Connect Core §3.1.2.6
