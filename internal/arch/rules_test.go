@@ -24,6 +24,7 @@ var rules = map[string]rule{
 	"internal/issuer":      {},
 	"internal/form":        {imports: "oauth"},
 	"internal/strictjson":  {},
+	"internal/fetch":       {}, // whoever fetches does it here
 	"internal/redirecturi": {imports: "oauth"},
 	"internal/proof":       {imports: "oauth"},
 	"internal/target":      {imports: "oauth"},

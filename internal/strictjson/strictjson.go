@@ -112,6 +112,25 @@ func Decode(data []byte, v any) error {
 	return nil
 }
 
+// Members reads one JSON object whose members are not known beforehand, such as
+// the claims of a JWT. Each may occur once, at every depth; nothing else is asked
+// of the values. Errors are [*Error].
+func Members(data []byte) (map[string]json.RawMessage, error) {
+	if !utf8.Valid(data) {
+		return nil, bad("The body is not UTF-8.")
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if _, err := object(d); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, bad("There is more than one JSON object in the body.")
+	}
+	var values map[string]json.RawMessage
+	return values, syntax(json.Unmarshal(data, &values))
+}
+
 // object walks over one object, which must be the whole of what is there, and
 // returns its member names.
 func object(d *json.Decoder) ([]string, error) {
