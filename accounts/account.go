@@ -18,6 +18,8 @@ type Account struct {
 	Email         string
 	EmailVerified bool   // the person has shown that mail to Email reaches them
 	Name          string // display name, at most 100 characters; may be empty
+	// Claims is what else OpenID Connect says about the person (Core §5.1).
+	Claims oauth.UserClaims
 	// PasswordHash is a PHC or passlib string; empty: no password yet, so nobody
 	// can sign in.
 	PasswordHash string
@@ -31,8 +33,12 @@ type Account struct {
 
 // user is what the engine and the pages know about the account.
 func (a *Account) user() *oauth.User {
-	return &oauth.User{Subject: a.ID, Username: a.Email, Name: a.Name, Email: a.Email,
-		EmailVerified: a.EmailVerified, Disabled: a.Disabled, Admin: a.Admin}
+	u := &oauth.User{Subject: a.ID, Username: a.Email, Name: a.Name, Email: a.Email,
+		EmailVerified: a.EmailVerified, Claims: a.Claims, Disabled: a.Disabled, Admin: a.Admin}
+	if u.Claims.UpdatedAt == 0 && !a.CreatedAt.IsZero() {
+		u.Claims.UpdatedAt = a.CreatedAt.Unix()
+	}
+	return u
 }
 
 // NewUser describes an account to create.
@@ -42,6 +48,9 @@ type NewUser struct {
 	Subject string
 	Email   string
 	Name    string
+	// Claims is what else OpenID Connect says about the person. UpdatedAt is kept
+	// by the account itself and ignored here.
+	Claims oauth.UserClaims
 	// Password is what the person signs in with. Without it, and without
 	// PasswordHash, they must first choose one by a link ("Forgot your password?").
 	Password oauth.Secret
@@ -57,7 +66,7 @@ type NewUser struct {
 
 // Invalid says what is wrong with what somebody typed. It is safe to show.
 type Invalid struct {
-	Field   string // "email", "name", "password", "subject"
+	Field   string // "email", "name", "password", "subject", or the name of a claim
 	Message string // one sentence that says how to put it right
 }
 
@@ -103,7 +112,7 @@ func parseName(s string) (string, error) {
 	if utf8.RuneCountInString(s) > maxName {
 		return "", &Invalid{"name", fmt.Sprintf("Shorten the name to %d characters or fewer.", maxName)}
 	}
-	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }) {
+	if !showable(s) {
 		return "", &Invalid{"name", "The name holds characters that cannot be shown. Type it anew."}
 	}
 	return s, nil

@@ -236,7 +236,7 @@ func (a *Accounts) userAction(w http.ResponseWriter, r *http.Request, v *visit) 
 
 func (a *Accounts) signOutEverywhere(ctx context.Context, actor, subject string) error {
 	return a.store.InTx(ctx, func(ctx context.Context, tx Store) error {
-		if _, err := tx.EndSessions(ctx, subject, ""); err != nil {
+		if err := a.endSessions(ctx, tx, subject, ""); err != nil {
 			return err
 		}
 		return a.record(ctx, oauth.EventSessionRevoked, actor, subject, "Every session, by an administrator.")

@@ -35,6 +35,8 @@ type Config struct {
 	Home string
 	// Menu is what other rooms add to the navigation of the settings pages.
 	Menu []oauth.MenuItem
+	// SignOut is where "Sign out" leads, below the issuer. Empty: the door's own page.
+	SignOut string
 	// Templates is laid over the built-in templates and assets, file by file.
 	Templates fs.FS
 
@@ -50,7 +52,15 @@ type Config struct {
 	// OnDelete deletes what other rooms keep about a subject, in the transaction
 	// that deletes the account.
 	OnDelete func(ctx context.Context, subject string) error
-	Logger   *slog.Logger // nil: slog.Default()
+	// SessionEnded hears which sessions have ended, in the transaction that ended
+	// them: somebody signed out, a password or an administrator put an end to them,
+	// or somebody else signed in. Sessions that expire are not told. The names are
+	// the SIDs of [oauth.Session].
+	SessionEnded func(ctx context.Context, sids ...string) error
+	// SessionChanged may add cookies to an answer that gives the browser another
+	// session or takes the one it has.
+	SessionChanged func(w http.ResponseWriter)
+	Logger         *slog.Logger // nil: slog.Default()
 
 	// Signup lets anybody with a mailbox make an account. It needs a Mailer.
 	Signup      bool
@@ -70,6 +80,11 @@ type Config struct {
 	// Reauthentication is how long after signing in sensitive things may be done.
 	// Zero: 15 minutes.
 	Reauthentication time.Duration
+	// ACR is what every session claims as its authentication context class (OpenID
+	// Connect Core §2). Empty: "1", the lowest level of assurance of ISO/IEC 29115:
+	// people sign in with a password and nobody has checked who they are. Raise it
+	// only if accounts are made for people who have shown that.
+	ACR string
 	// Hash is the cost of a password hash. Zero: 19 MiB, two passes.
 	Hash Argon2
 	// ImportedSalt is SECURITY_PASSWORD_SALT of the Flask-Security site (the
@@ -122,11 +137,15 @@ func New(cfg Config) (*Accounts, error) {
 	cfg.Remember = cmp.Or(cfg.Remember, 30*24*time.Hour)
 	cfg.Reauthentication = cmp.Or(cfg.Reauthentication, 15*time.Minute)
 	cfg.Binding = cmp.Or(cfg.Binding, BindingStandard)
+	cfg.ACR = cmp.Or(cfg.ACR, "1")
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
 	if !cfg.Binding.valid() {
 		return nil, fmt.Errorf("accounts: Binding %q is none of off, standard, network and strict", cfg.Binding)
+	}
+	if strings.ContainsFunc(cfg.ACR, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, fmt.Errorf("accounts: ACR %q is not one word of ASCII characters", cfg.ACR)
 	}
 	ring := keyring.Random()
 	if cfg.Keyring != "" {
@@ -152,7 +171,7 @@ func New(cfg Config) (*Accounts, error) {
 		ring: ring, hasher: hasher, turns: newTurns(), mailer: mailer,
 		guard: csrf.New(csrf.Config{Keys: ring.Derive("csrf"), Issuer: cfg.Issuer, Now: cfg.Now})}
 	a.pages, err = pages.New(pages.Config{Product: cfg.Product, Issuer: cfg.Issuer, Secure: secure,
-		Development: cfg.Development, Overlay: cfg.Templates, Menu: append(a.Menu(), cfg.Menu...),
+		Development: cfg.Development, Overlay: cfg.Templates, Menu: append(a.Menu(), cfg.Menu...), SignOut: cfg.SignOut,
 		Proof: a.guard.Token, Now: cfg.Now, Logger: cfg.Logger})
 	if err != nil {
 		return nil, fmt.Errorf("accounts: %w", err)

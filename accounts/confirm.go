@@ -55,7 +55,15 @@ func (a *Accounts) confirm(w http.ResponseWriter, r *http.Request) error {
 		if err := a.use(ctx, tx, l); err != nil {
 			return err
 		}
-		return tx.VerifyEmail(ctx, l.AccountID, l.Email)
+		if err := tx.VerifyEmail(ctx, l.AccountID, l.Email); err != nil {
+			return err
+		}
+		acc, err := tx.Account(ctx, l.AccountID)
+		if err != nil {
+			return err
+		}
+		acc.Claims.UpdatedAt = a.cfg.Now().Unix() // email_verified is a claim, too
+		return tx.SetProfile(ctx, acc.ID, acc.Name, acc.Claims)
 	})
 	if errors.Is(err, ErrNotFound) {
 		return errLink // the account has another address by now

@@ -55,6 +55,19 @@ func (a *Accounts) setCookie(w http.ResponseWriter, name string, value oauth.Sec
 	})
 }
 
+// forget takes the browser's session cookie.
+func (a *Accounts) forget(w http.ResponseWriter) {
+	a.clearCookie(w, sessionCookie)
+	a.changed(w)
+}
+
+// changed says to other rooms that the browser has another session now, or none.
+func (a *Accounts) changed(w http.ResponseWriter) {
+	if a.cfg.SessionChanged != nil {
+		a.cfg.SessionChanged(w)
+	}
+}
+
 func (a *Accounts) clearCookie(w http.ResponseWriter, name string) {
 	http.SetCookie(w, &http.Cookie{Name: a.cookieName(name), Path: "/", MaxAge: -1, Secure: a.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }

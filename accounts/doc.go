@@ -18,6 +18,17 @@
 // credential. A [Link] is a one-time link. Everything is behind [Store]; package
 // sqlaccounts keeps it in SQL.
 //
+// # Claims
+//
+// An account holds every standard claim of OpenID Connect (Core §5.1), and the
+// profile page lets the person edit them. Two are not theirs to say: whether a
+// phone number is verified, which ends when they change it, and
+// preferred_username. The latter is a matter of taste by the specification
+// (Core §5.7), yet many applications tell people apart by it, and would take
+// whoever chose the name of another for the other. [Accounts.SetProfile] sets
+// both. Time zones are checked against the machine's own database; a program that
+// runs where there is none imports time/tzdata.
+//
 // # Signing in
 //
 // [Accounts.signIn] is the one way to a session: count the attempt, verify the

@@ -29,6 +29,8 @@ const (
 )
 
 // Login implements [oauth.Authenticator]: it sends the browser to the login page.
+// There is one way to sign in and one language, so ACRValues and UILocales, which
+// are wishes (OpenID Connect Core §3.1.2.1), change nothing.
 func (a *Accounts) Login(w http.ResponseWriter, r *http.Request, req oauth.LoginRequest) {
 	q := url.Values{}
 	if next := localPath(req.ReturnTo); next != "" {

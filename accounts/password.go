@@ -58,7 +58,8 @@ func (a *Accounts) password(w http.ResponseWriter, r *http.Request, v *visit) er
 	return nil
 }
 
-// changePassword ends every session, this one too, and begins a new one here.
+// changePassword ends every session, and begins a new one here that clients take
+// for the old one.
 func (a *Accounts) changePassword(w http.ResponseWriter, r *http.Request, v *visit, p *proof, next oauth.Secret) error {
 	hash, err := a.hasher.hash(r.Context(), next)
 	if err != nil {
@@ -72,7 +73,7 @@ func (a *Accounts) changePassword(w http.ResponseWriter, r *http.Request, v *vis
 		if err := p.accept(ctx, tx, o.session.CreatedAt); err != nil {
 			return err
 		}
-		if err := a.replacePassword(ctx, tx, p.account.ID, hash, o.session.Device); err != nil {
+		if err := a.replacePassword(ctx, tx, p.account.ID, hash, v.session.ID, o.session.Device); err != nil {
 			return err
 		}
 		if err := a.begin(ctx, tx, r, o); err != nil {

@@ -98,7 +98,7 @@ func (a *Accounts) reset(w http.ResponseWriter, r *http.Request) error {
 		if err := a.use(ctx, tx, l); err != nil {
 			return err
 		}
-		if err := a.replacePassword(ctx, tx, l.AccountID, hash, oauth.Hash{}); err != nil {
+		if err := a.replacePassword(ctx, tx, l.AccountID, hash, "", oauth.Hash{}); err != nil {
 			return err
 		}
 		// The link came by mail, so mail reaches the person.
@@ -111,7 +111,7 @@ func (a *Accounts) reset(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	a.warnPassword(r.Context(), &Account{Email: l.Email}, peer.From(r.Context()).Network())
-	a.clearCookie(w, sessionCookie)
+	a.forget(w)
 	a.see(w, r, pathLogin+"?done=reset")
 	return nil
 }

@@ -83,10 +83,10 @@ func (a *Accounts) revoke(w http.ResponseWriter, r *http.Request, v *visit) erro
 		detail := "One session, from the list of sessions."
 		if others {
 			detail = "Every other session, from the list of sessions."
-			if _, err := tx.EndSessions(ctx, v.account.ID, v.session.ID); err != nil {
+			if err := a.endSessions(ctx, tx, v.account.ID, v.session.ID); err != nil {
 				return err
 			}
-		} else if err := tx.EndSession(ctx, v.account.ID, id); err != nil {
+		} else if err := a.endSession(ctx, tx, v.account.ID, id); err != nil {
 			return err
 		}
 		return a.record(ctx, oauth.EventSessionRevoked, v.account.ID, v.account.ID, detail)
@@ -102,7 +102,7 @@ func (a *Accounts) revoke(w http.ResponseWriter, r *http.Request, v *visit) erro
 		key = "sessions-ended"
 	}
 	if own {
-		a.clearCookie(w, sessionCookie)
+		a.forget(w)
 	}
 	a.see(w, r, pathSecurity+"?"+url.Values{"done": {key}}.Encode())
 	return nil

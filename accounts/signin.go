@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"net/http"
 	"slices"
@@ -167,10 +168,11 @@ func (a *Accounts) open(r *http.Request, accountID string, remember bool) (*open
 
 // begin makes the session inside tx and deletes the one that the browser had.
 func (a *Accounts) begin(ctx context.Context, tx Store, r *http.Request, o *opening) error {
+	o.session.SID = rand.Text()
 	if hash, _, ok := a.cookie(r, sessionCookie); ok {
 		old, _, err := tx.Session(ctx, hash)
 		if err == nil {
-			err = tx.EndSession(ctx, old.AccountID, old.ID)
+			err = a.supersede(ctx, tx, old, o.session)
 		}
 		if ignore(err, ErrNotFound) != nil {
 			return err
@@ -183,6 +185,21 @@ func (a *Accounts) begin(ctx context.Context, tx Store, r *http.Request, o *open
 	return tx.TrustDevice(ctx, Device{Hash: o.session.Device, AccountID: o.session.AccountID, CreatedAt: now, ExpiresAt: now.Add(deviceLife)})
 }
 
+// supersede deletes the session that the browser had. If it was the same
+// person's, clients take the new one for the old: nobody has signed out. What
+// had expired had ended before, and nobody is told of that.
+func (a *Accounts) supersede(ctx context.Context, tx Store, old, session *Session) error {
+	over := a.over(old, session.CreatedAt)
+	if !over && old.AccountID != session.AccountID {
+		return a.endSession(ctx, tx, old.AccountID, old.ID)
+	}
+	sid, err := tx.EndSession(ctx, old.AccountID, old.ID)
+	if err == nil && !over {
+		session.SID = sid
+	}
+	return err
+}
+
 // give hands the browser its cookies, once the session is in the store.
 func (a *Accounts) give(w http.ResponseWriter, o *opening) {
 	life := time.Duration(0)
@@ -191,6 +208,7 @@ func (a *Accounts) give(w http.ResponseWriter, o *opening) {
 	}
 	a.setCookie(w, sessionCookie, o.cookie, life)
 	a.setCookie(w, deviceCookie, o.device, deviceLife)
+	a.changed(w)
 }
 
 // signIn makes a session for the person who proved their password.

@@ -117,8 +117,8 @@ type Store interface {
 	// ListAccounts returns the accounts that match, newest first, then by id
 	// descending.
 	ListAccounts(ctx context.Context, q AccountQuery, p Page) ([]*Account, error)
-	// RenameAccount writes the display name. ErrNotFound.
-	RenameAccount(ctx context.Context, id, name string) error
+	// SetProfile writes the display name and the claims. ErrNotFound.
+	SetProfile(ctx context.Context, id, name string, claims oauth.UserClaims) error
 	// SetAdmin makes the account an administrator, or no longer one. ErrNotFound.
 	SetAdmin(ctx context.Context, id string, admin bool) error
 	// SetDisabled disables or enables the account. ErrNotFound.
@@ -150,11 +150,12 @@ type Store interface {
 	// ListSessions returns the account's sessions that have not reached their
 	// absolute end, the last seen first.
 	ListSessions(ctx context.Context, accountID string, now time.Time) ([]*Session, error)
-	// EndSession deletes one session of the account. ErrNotFound.
-	EndSession(ctx context.Context, accountID, id string) error
+	// EndSession deletes one session of the account and returns its SID, or its ID
+	// if that is empty. ErrNotFound.
+	EndSession(ctx context.Context, accountID, id string) (sid string, err error)
 	// EndSessions deletes the account's sessions but the one named, and returns
-	// how many there were.
-	EndSessions(ctx context.Context, accountID, except string) (int, error)
+	// their SIDs in order, or the IDs of those that have none.
+	EndSessions(ctx context.Context, accountID, except string) (sids []string, err error)
 
 	// TrustDevice inserts d, or prolongs it if it is there.
 	TrustDevice(ctx context.Context, d Device) error

@@ -45,15 +45,16 @@ func (a *Accounts) create(ctx context.Context, actor string, acc *Account) error
 // newAccount validates u and hashes its password; nothing is stored yet.
 func (a *Accounts) newAccount(ctx context.Context, u NewUser) (*Account, error) {
 	now := a.cfg.Now()
-	acc := &Account{ID: cmp.Or(u.Subject, mint.NewID(now)), EmailVerified: u.EmailVerified, PasswordHash: u.PasswordHash,
+	acc := &Account{ID: cmp.Or(u.Subject, mint.NewID(now)), EmailVerified: u.EmailVerified, Name: u.Name, Claims: u.Claims, PasswordHash: u.PasswordHash,
 		Admin: u.Admin, Disabled: u.Disabled, CreatedAt: now}
 	var err error
 	if acc.Email, err = ParseEmail(u.Email); err != nil {
 		return nil, err
 	}
-	if acc.Name, err = parseName(u.Name); err != nil {
+	if err := a.parseProfile(acc); err != nil {
 		return nil, err
 	}
+	acc.Claims.UpdatedAt = now.Unix()
 	switch {
 	case !validSubject(acc.ID):
 		return nil, &Invalid{"subject", "Use letters, digits, dots, hyphens, tildes and underscores, at most 128 of them."}
@@ -103,7 +104,7 @@ func (a *Accounts) disable(ctx context.Context, actor, subject string) error {
 		if err := tx.SetDisabled(ctx, subject, true); err != nil {
 			return err
 		}
-		if _, err := tx.EndSessions(ctx, subject, ""); err != nil {
+		if err := a.endSessions(ctx, tx, subject, ""); err != nil {
 			return err
 		}
 		return a.record(ctx, oauth.EventUserDisabled, actor, subject, "")
@@ -139,20 +140,21 @@ func (a *Accounts) SetPassword(ctx context.Context, subject string, password oau
 		return err
 	}
 	return a.store.InTx(ctx, func(ctx context.Context, tx Store) error {
-		if err := a.replacePassword(ctx, tx, subject, hash, oauth.Hash{}); err != nil {
+		if err := a.replacePassword(ctx, tx, subject, hash, "", oauth.Hash{}); err != nil {
 			return err
 		}
 		return a.record(ctx, oauth.EventPasswordReset, operator, subject, "Set by the operator.")
 	})
 }
 
-// replacePassword ends everything that the old password opened: every session,
-// every pending link to reset it, and the budget of every browser but device.
-func (a *Accounts) replacePassword(ctx context.Context, tx Store, accountID, hash string, device oauth.Hash) error {
+// replacePassword ends everything that the old password opened: every session
+// but the one that begin is about to replace, every pending link to reset it,
+// and the budget of every browser but device.
+func (a *Accounts) replacePassword(ctx context.Context, tx Store, accountID, hash, session string, device oauth.Hash) error {
 	if err := tx.SetPassword(ctx, accountID, hash); err != nil {
 		return err
 	}
-	if _, err := tx.EndSessions(ctx, accountID, ""); err != nil {
+	if err := a.endSessions(ctx, tx, accountID, session); err != nil {
 		return err
 	}
 	if err := tx.ForgetDevices(ctx, accountID, device); err != nil {
@@ -169,6 +171,9 @@ func (a *Accounts) DeleteUser(ctx context.Context, subject string) error {
 
 func (a *Accounts) delete(ctx context.Context, actor, subject string) error {
 	return a.store.InTx(ctx, func(ctx context.Context, tx Store) error {
+		if err := a.endSessions(ctx, tx, subject, ""); err != nil {
+			return err
+		}
 		if err := tx.DeleteAccount(ctx, subject); err != nil {
 			return err
 		}

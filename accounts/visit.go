@@ -15,6 +15,7 @@ import (
 type visit struct {
 	session *Session
 	account *Account
+	acr     string // Config.ACR
 }
 
 // public is what the engine and the pages know of the session.
@@ -22,8 +23,8 @@ func (v *visit) public() *oauth.Session {
 	if v == nil {
 		return nil
 	}
-	return &oauth.Session{Subject: v.account.ID, ID: v.session.ID, AuthTime: v.session.AuthTime,
-		AMR: v.session.AMR, Stale: !v.session.StaleAt.IsZero()}
+	return &oauth.Session{Subject: v.account.ID, ID: v.session.ID, SID: v.session.SID, AuthTime: v.session.AuthTime,
+		AMR: v.session.AMR, ACR: v.acr, Stale: !v.session.StaleAt.IsZero()}
 }
 
 type visitKey struct{}
@@ -76,7 +77,7 @@ func (a *Accounts) lookUp(r *http.Request) (*visit, error) {
 		}
 		s.LastSeenAt = now
 	}
-	return &visit{s, acc}, nil
+	return &visit{s, acc, a.cfg.ACR}, nil
 }
 
 // over reports whether the session has ended by itself. Idle is not for those who
@@ -89,7 +90,7 @@ func (a *Accounts) over(s *Session, now time.Time) bool {
 // endBound ends a session whose cookie has left its browser.
 func (a *Accounts) endBound(ctx context.Context, s *Session, why string) error {
 	return a.store.InTx(ctx, func(ctx context.Context, tx Store) error {
-		if err := tx.EndSession(ctx, s.AccountID, s.ID); err != nil {
+		if err := a.endSession(ctx, tx, s.AccountID, s.ID); err != nil {
 			return ignore(err, ErrNotFound) // another request ended it and told so
 		}
 		return a.record(ctx, oauth.EventSessionRevoked, "", s.AccountID, "The session ended because "+why+".")

@@ -186,10 +186,17 @@ func (a *Accounts) administrator(h func(w http.ResponseWriter, r *http.Request, 
 }
 
 // wrong notes a refused input in the form: *Invalid at its field, errors of the
-// store as a sentence. It returns the error if it is none of these.
+// store as a sentence, and all of them if several are joined. It returns the error if it is none of these.
 func wrong(f *pages.Form, err error) error {
 	var invalid *Invalid
+	var many interface{ Unwrap() []error }
 	switch {
+	case errors.As(err, &many):
+		for _, e := range many.Unwrap() {
+			if err := wrong(f, e); err != nil {
+				return err
+			}
+		}
 	case errors.As(err, &invalid):
 		f.Add(invalid.Field, invalid.Message)
 	case errors.Is(err, ErrExists):

@@ -126,13 +126,22 @@ func testSessions(t *testing.T, s rooms) {
 	must(t, err)
 	same(t, "list when all have expired", len(list), 0)
 
-	is(t, "ending another's session", s.EndSession(ctx, "b", "1"), accounts.ErrNotFound)
-	must(t, s.EndSession(ctx, "a", "1"))
-	is(t, "ending twice", s.EndSession(ctx, "a", "1"), accounts.ErrNotFound)
-	must(t, s.CreateSession(ctx, session("4", "a")))
-	n, err := s.EndSessions(ctx, "a", "4")
+	_, err = s.EndSession(ctx, "b", "1")
+	is(t, "ending another's session", err, accounts.ErrNotFound)
+	sid, err := s.EndSession(ctx, "a", "1")
 	must(t, err)
-	same(t, "ended", n, 1)
+	same(t, "ended", sid, "sid of 1")
+	_, err = s.EndSession(ctx, "a", "1")
+	is(t, "ending twice", err, accounts.ErrNotFound)
+	old := session("0", "a")
+	old.SID = "" // from before there was a column for it
+	must(t, s.CreateSession(ctx, session("4", "a")), s.CreateSession(ctx, old))
+	sids, err := s.EndSessions(ctx, "a", "4")
+	must(t, err)
+	same(t, "ended, all but one", sids, []string{"0", "sid of 2"})
+	sids, err = s.EndSessions(ctx, "nobody", "")
+	must(t, err)
+	same(t, "ended, of nobody", len(sids), 0)
 	_, _, err = s.Session(ctx, other.Hash)
 	must(t, err)
 }
@@ -331,6 +340,7 @@ func testTexts(t *testing.T, s rooms) {
 		list, err := s.ListAccounts(ctx, accounts.AccountQuery{Text: odd}, accounts.Page{Limit: 1})
 		must(t, err)
 		same(t, "ListAccounts", len(list), 0)
-		is(t, "EndSession", s.EndSession(ctx, "a", odd), accounts.ErrNotFound)
+		_, err = s.EndSession(ctx, "a", odd)
+		is(t, "EndSession", err, accounts.ErrNotFound)
 	}
 }

@@ -32,9 +32,7 @@ func (s *Store) TrustDevice(ctx context.Context, d accounts.Device) error {
 
 // DeviceAccounts implements [accounts.Store].
 func (s *Store) DeviceAccounts(ctx context.Context, hash oauth.Hash, now time.Time) ([]string, error) {
-	return list(ctx, s.db.Read(ctx), func(row interface{ Scan(...any) error }) (id string, err error) {
-		return id, scan(row, &id)
-	}, sqlDeviceAccounts, hash[:], sqldb.Micros(now))
+	return list(ctx, s.db.Read(ctx), readText, sqlDeviceAccounts, hash[:], sqldb.Micros(now))
 }
 
 // ForgetDevices implements [accounts.Store].

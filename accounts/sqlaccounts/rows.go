@@ -2,6 +2,8 @@ package sqlaccounts
 
 import (
 	"context"
+	"database/sql"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,10 +12,10 @@ import (
 	"github.com/valetkey/valetkey/oauth"
 )
 
-const accountColumns = `a.id, a.email, a.email_verified, a.name, a.password_hash, a.admin, a.disabled, a.created_at, a.last_sign_in_at`
+const accountColumns = `a.id, a.email, a.email_verified, a.name, a.claims, a.password_hash, a.admin, a.disabled, a.created_at, a.last_sign_in_at`
 
 func accountFields(a *accounts.Account) []any {
-	return []any{&a.ID, &a.Email, &a.EmailVerified, &a.Name, &a.PasswordHash, &a.Admin, &a.Disabled, sqldb.ScanTime(&a.CreatedAt), sqldb.ScanTime(&a.LastSignInAt)}
+	return []any{&a.ID, &a.Email, &a.EmailVerified, &a.Name, claimsText{&a.Claims}, &a.PasswordHash, &a.Admin, &a.Disabled, sqldb.ScanTime(&a.CreatedAt), sqldb.ScanTime(&a.LastSignInAt)}
 }
 
 func readAccount(row interface{ Scan(...any) error }) (*accounts.Account, error) {
@@ -25,15 +27,15 @@ func readAccount(row interface{ Scan(...any) error }) (*accounts.Account, error)
 }
 
 const (
-	sqlCreateAccount = `INSERT INTO accounts_accounts (id, email, email_verified, name, password_hash, admin, disabled, created_at, last_sign_in_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`
+	sqlCreateAccount = `INSERT INTO accounts_accounts (id, email, email_verified, name, claims, password_hash, admin, disabled, created_at, last_sign_in_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`
 	sqlAccount        = `SELECT ` + accountColumns + ` FROM accounts_accounts a WHERE a.id = $1`
 	sqlAccountByEmail = `SELECT ` + accountColumns + ` FROM accounts_accounts a WHERE a.email = $1`
 	sqlListAccounts   = `SELECT ` + accountColumns + ` FROM accounts_accounts a
 		WHERE (lower(a.id) LIKE $1 ESCAPE '\' OR lower(a.email) LIKE $1 ESCAPE '\' OR lower(a.name) LIKE $1 ESCAPE '\')
 		AND ($2 = '' OR (a.created_at, a.id) < (SELECT b.created_at, b.id FROM accounts_accounts b WHERE b.id = $2))
 		ORDER BY a.created_at DESC, a.id DESC LIMIT $3`
-	sqlRenameAccount   = `UPDATE accounts_accounts SET name = $2 WHERE id = $1`
+	sqlSetProfile      = `UPDATE accounts_accounts SET name = $2, claims = $3 WHERE id = $1`
 	sqlSetAdmin        = `UPDATE accounts_accounts SET admin = $2 WHERE id = $1`
 	sqlSetDisabled     = `UPDATE accounts_accounts SET disabled = $2 WHERE id = $1`
 	sqlVerifyEmail     = `UPDATE accounts_accounts SET email_verified = TRUE WHERE id = $1 AND email = $2`
@@ -45,7 +47,7 @@ const (
 
 // CreateAccount implements [accounts.Store].
 func (s *Store) CreateAccount(ctx context.Context, a *accounts.Account) error {
-	return s.one(ctx, accounts.ErrExists, sqlCreateAccount, a.ID, a.Email, a.EmailVerified, a.Name, a.PasswordHash,
+	return s.one(ctx, accounts.ErrExists, sqlCreateAccount, a.ID, a.Email, a.EmailVerified, a.Name, claimsText{&a.Claims}, a.PasswordHash,
 		a.Admin, a.Disabled, sqldb.Micros(a.CreatedAt), sqldb.Micros(a.LastSignInAt))
 }
 
@@ -77,9 +79,9 @@ func (s *Store) ListAccounts(ctx context.Context, q accounts.AccountQuery, p acc
 	return list(ctx, s.db.Read(ctx), readAccount, sqlListAccounts, pattern, p.After, p.Limit)
 }
 
-// RenameAccount implements [accounts.Store].
-func (s *Store) RenameAccount(ctx context.Context, id, name string) error {
-	return s.one(ctx, accounts.ErrNotFound, sqlRenameAccount, id, name)
+// SetProfile implements [accounts.Store].
+func (s *Store) SetProfile(ctx context.Context, id, name string, claims oauth.UserClaims) error {
+	return s.one(ctx, accounts.ErrNotFound, sqlSetProfile, id, name, claimsText{&claims})
 }
 
 // SetAdmin implements [accounts.Store].
@@ -145,8 +147,8 @@ const (
 	sqlMarkSessionStale = `UPDATE accounts_sessions SET stale_at = $2 WHERE id = $1 AND stale_at IS NULL`
 	sqlListSessions     = `SELECT ` + sessionColumns + ` FROM accounts_sessions s WHERE s.account_id = $1 AND s.expires_at > $2
 		ORDER BY s.last_seen_at DESC, s.id DESC`
-	sqlEndSession  = `DELETE FROM accounts_sessions WHERE id = $1 AND account_id = $2`
-	sqlEndSessions = `DELETE FROM accounts_sessions WHERE account_id = $1 AND id <> $2`
+	sqlEndSession  = `DELETE FROM accounts_sessions WHERE id = $1 AND account_id = $2 RETURNING CASE WHEN sid = '' THEN id ELSE sid END`
+	sqlEndSessions = `DELETE FROM accounts_sessions WHERE account_id = $1 AND id <> $2 RETURNING CASE WHEN sid = '' THEN id ELSE sid END`
 )
 
 // CreateSession implements [accounts.Store].
@@ -184,15 +186,28 @@ func (s *Store) ListSessions(ctx context.Context, accountID string, now time.Tim
 }
 
 // EndSession implements [accounts.Store].
-func (s *Store) EndSession(ctx context.Context, accountID, id string) error {
+func (s *Store) EndSession(ctx context.Context, accountID, id string) (sid string, err error) {
 	if !sqldb.Storable(id) {
-		return accounts.ErrNotFound
+		return "", accounts.ErrNotFound
 	}
-	return s.one(ctx, accounts.ErrNotFound, sqlEndSession, id, accountID)
+	err = s.db.Write(ctx, func(ctx context.Context, _ *sql.Tx) (err error) {
+		sid, err = readText(s.db.Read(ctx).QueryRowContext(ctx, sqlEndSession, id, accountID))
+		return err
+	})
+	return sid, err
 }
 
 // EndSessions implements [accounts.Store].
-func (s *Store) EndSessions(ctx context.Context, accountID, except string) (int, error) {
-	n, err := s.exec(ctx, sqlEndSessions, accountID, except)
-	return int(n), err
+func (s *Store) EndSessions(ctx context.Context, accountID, except string) (sids []string, err error) {
+	err = s.db.Write(ctx, func(ctx context.Context, _ *sql.Tx) (err error) {
+		sids, err = list(ctx, s.db.Read(ctx), readText, sqlEndSessions, accountID, except)
+		return err
+	})
+	slices.Sort(sids)
+	return sids, err
+}
+
+func readText(row interface{ Scan(...any) error }) (s string, err error) {
+	err = scan(row, &s)
+	return s, err
 }

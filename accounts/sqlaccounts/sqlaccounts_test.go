@@ -101,7 +101,7 @@ func account(id string) *accounts.Account {
 }
 
 func session(id, accountID string) *accounts.Session {
-	return &accounts.Session{ID: id, Hash: hash("cookie " + id), AccountID: accountID, CreatedAt: now, AuthTime: now.Add(-time.Second), AMR: []string{"pwd", "otp"},
+	return &accounts.Session{ID: id, SID: "sid of " + id, Hash: hash("cookie " + id), AccountID: accountID, CreatedAt: now, AuthTime: now.Add(-time.Second), AMR: []string{"pwd", "otp"},
 		ExpiresAt: now.Add(time.Hour), LastSeenAt: now, Remember: true, Device: hash("device"), Agent: "Firefox", System: "Linux", Network: "192.0.2.0/24", Exact: hash("exact")}
 }
 

@@ -16,6 +16,13 @@ var failedForm = pages.Form{
 // refusedForm is wrong as a whole, for pages without a field for the address.
 var refusedForm = pages.Form{Values: failedForm.Values, Errors: failedForm.Errors[1:]}
 
+// profileForm was filled in by somebody who wants to break the page.
+var profileForm = pages.Form{
+	Values: url.Values{"name": {"<b>Maria</b>"}, "given_name": {"Maria"}, "website": {"javascript:alert(1)"}, "birthdate": {"31.12.1990"},
+		"street_address": {"1 Main Street\n</textarea><script>"}, "phone_number": {"+33123456789"}, "country": {"\" onfocus=\"x"}},
+	Errors: []pages.FieldError{{Field: "website", Message: "Enter a web address that starts with https:// or http://."}, {Field: "birthdate", Message: "Enter the date as YYYY-MM-DD."}},
+}
+
 var sessionRows = []pages.SessionRow{
 	{ID: "s1", Agent: "Firefox", System: "Windows", Network: "192.0.2.0/24", SignedIn: now.Add(-time.Hour), Seen: now, Current: true, Remember: true},
 	{ID: "s2", Agent: "Other", System: "Other", SignedIn: now.Add(-48 * time.Hour), Seen: now.Add(-3 * time.Hour)},
@@ -46,7 +53,7 @@ var accountsSamples = []sample{
 	{"new_password_empty", pages.Shell{}, pages.NewPassword{Heading: "Choose a new password", Action: "/reset-password/x/", Email: "maria@example.org", Button: "Save", Min: 8}},
 	{"signup", pages.Shell{}, pages.Signup{Form: failedForm}},
 	{"signup_empty", pages.Shell{}, pages.Signup{}},
-	{"profile", settingsShell, pages.Profile{Form: refusedForm, Email: "maria@example.org", ConfirmEmail: true}},
+	{"profile", settingsShell, pages.Profile{Form: profileForm, Email: "maria@example.org", ConfirmEmail: true, PreferredUsername: "<i>maria</i>", PhoneVerified: true}},
 	{"profile_empty", settingsShell, pages.Profile{Email: "maria@example.org", Verified: true}},
 	{"security", settingsShell, pages.Security{Sessions: sessionRows}},
 	{"security_empty", settingsShell, pages.Security{}},

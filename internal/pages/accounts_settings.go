@@ -2,11 +2,16 @@ package pages
 
 import "time"
 
-// Profile is a person's own name and address. Its field is name.
+// Profile is what the server knows about a person, for themselves. Its fields are
+// name, and the standard claims of OpenID Connect by their names (Core §5.1) with
+// those of the address beside the others.
 type Profile struct {
 	Form     Form
 	Email    string
 	Verified bool
+	// PreferredUsername was given by an administrator; empty: none.
+	PreferredUsername string
+	PhoneVerified     bool // the number that is kept, whatever the form holds
 	// ConfirmEmail offers to mail a link by which the address is confirmed.
 	ConfirmEmail bool
 }

@@ -48,6 +48,11 @@ var eventNames = map[oauth.EventType]string{
 	oauth.EventCodeReplayed:     "Authorization code used twice",
 	oauth.EventRefreshReplayed:  "Refresh token used twice",
 	oauth.EventClientAuthFailed: "Client authentication failed",
+	oauth.EventClientRegistered: "Application registered itself",
+	oauth.EventDeviceApproved:   "Device allowed",
+	oauth.EventDeviceDenied:     "Device refused",
+	oauth.EventLogoutDelivered:  "Application told of a sign-out",
+	oauth.EventLogoutFailed:     "Application could not be told of a sign-out",
 
 	oauth.EventKeyRotated:         "Signing key replaced",
 	oauth.EventKeyringKeyRetired:  "Keyring key retired",
