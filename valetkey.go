@@ -17,6 +17,7 @@ import (
 	"github.com/valetkey/valetkey/internal/pages"
 	"github.com/valetkey/valetkey/manage"
 	"github.com/valetkey/valetkey/oauth"
+	"github.com/valetkey/valetkey/store"
 )
 
 // Server is an OAuth 2 server with its settings pages. It is an http.Handler,
@@ -94,10 +95,12 @@ func (s *Server) Start(ctx context.Context) {
 			s.cfg.Logger.ErrorContext(ctx, "no signing key could be made", "error", err)
 		}
 	}
-	const batch, pause = 1000, time.Minute
+	const batch, pause, month = 1000, time.Minute, 30 * 24 * time.Hour
 	for {
 		now := s.cfg.Now()
-		n, err := s.cfg.Store.Purge(ctx, now, now.Add(-s.cfg.Lifetimes.Audit), batch)
+		n, err := s.cfg.Store.Purge(ctx, store.Horizon{
+			Dead: now, Events: now.Add(-s.cfg.Lifetimes.Audit), Keys: now.Add(-month), Registrations: now.Add(-month),
+		}, batch)
 		if err != nil && ctx.Err() == nil {
 			s.cfg.Logger.ErrorContext(ctx, "expired rows could not be deleted", "error", err)
 		}

@@ -21,6 +21,14 @@ var (
 // late replay is still seen for what it is (RFC 6749 §4.1.2).
 const UsedCodeMemory = 24 * time.Hour
 
+// PushedRequestMemory is how long past its expiry a pushed request is kept: a
+// person may be signing in meanwhile.
+const PushedRequestMemory = time.Hour
+
+// EndedSessionMemory is for how long at least it is remembered that a session
+// has ended, so that nobody is signed in to it by what was under way.
+const EndedSessionMemory = 24 * time.Hour
+
 // Store keeps everything the engine must not forget.
 type Store interface {
 	Clients
@@ -42,12 +50,13 @@ type Store interface {
 	//
 	// What goes: expired tokens; revoked tokens and those of revoked grants, but
 	// a rotated refresh token only when it has expired or its grant is revoked;
-	// expired codes, a used one UsedCodeMemory later; expired requests, pushed
-	// requests, device codes, replays and secrets; sessions' clients that have
-	// expired and wait for no delivery; revoked grants that have no codes and
-	// tokens left; signing keys that have expired. A live grant stays, as it
-	// remembers consent; one without codes and tokens may go once a newer live
-	// grant of the same subject and client has all its scopes. A client that
+	// expired codes, a used one UsedCodeMemory later; expired requests, device
+	// codes, replays and secrets; pushed requests PushedRequestMemory after their
+	// expiry; sessions' clients that have expired and wait for no delivery; revoked
+	// grants that have no codes, device codes and tokens left; signing keys that
+	// have expired. A live grant stays, as it remembers consent; one without codes,
+	// device codes and tokens may go once a newer live grant of the same subject
+	// and client has all its scopes and resources. A client that
 	// registered itself goes with its cascade once it has no grant, and no token
 	// but its registration token, and was last changed before the horizon.
 	Purge(ctx context.Context, h Horizon, limit int) (int, error)
@@ -246,8 +255,8 @@ type Replays interface {
 // once it has ended, whom to tell (OpenID Connect Back-Channel Logout 1.0).
 type Sessions interface {
 	// AddSessionClient inserts c, or moves the expiry of the row that is there
-	// forward. A session that has ended stays ended: ErrUsed. ErrNotFound if there
-	// is no such client.
+	// forward. A session that has ended stays ended, for EndedSessionMemory at least:
+	// ErrUsed. ErrNotFound if there is no such client.
 	AddSessionClient(ctx context.Context, c *oauth.SessionClient) error
 	// SessionClients returns a session's clients that have not been told, ended or
 	// not, by client id.

@@ -3,6 +3,9 @@ package memstore
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -15,8 +18,45 @@ func copyClient(c *oauth.Client) *oauth.Client {
 	out := *c
 	out.RedirectURIs, out.GrantTypes = list(c.RedirectURIs), list(c.GrantTypes)
 	out.Scopes, out.DefaultScopes = list(c.Scopes), list(c.DefaultScopes)
-	out.CreatedAt, out.UpdatedAt = at(c.CreatedAt), at(c.UpdatedAt)
+	out.Metadata, _ = copyMetadata(c.Metadata) // what is in the store was copied before
+	out.RefreshAt, out.CreatedAt, out.UpdatedAt = at(c.RefreshAt), at(c.CreatedAt), at(c.UpdatedAt)
 	return &out
+}
+
+// copyMetadata keeps what JSON keeps of m, as a database does.
+func copyMetadata(m oauth.ClientMetadata) (out oauth.ClientMetadata, err error) {
+	if reflect.ValueOf(m).IsZero() {
+		return out, nil
+	}
+	b, err := json.Marshal(m)
+	if err != nil {
+		return out, fmt.Errorf("memstore: client metadata: %w", err)
+	}
+	return out, json.Unmarshal(b, &out)
+}
+
+// newClient makes a row of c, unless it cannot be one or its fingerprint is
+// another client's.
+func (s *Store) newClient(c *oauth.Client) (*oauth.Client, error) {
+	if _, err := copyMetadata(c.Metadata); err != nil {
+		return nil, err
+	}
+	if old := s.byFingerprint(c.Fingerprint); old != nil && old.ID != c.ID {
+		return nil, store.ErrExists
+	}
+	return copyClient(c), nil
+}
+
+func (s *Store) byFingerprint(fingerprint string) *oauth.Client {
+	if fingerprint == "" {
+		return nil
+	}
+	for _, c := range s.clients {
+		if c.Fingerprint == fingerprint {
+			return c
+		}
+	}
+	return nil
 }
 
 // CreateClient implements [store.Clients].
@@ -25,7 +65,11 @@ func (s *Store) CreateClient(ctx context.Context, c *oauth.Client) error {
 		if s.clients[c.ID] != nil {
 			return store.ErrExists
 		}
-		put(s, s.clients, c.ID, copyClient(c))
+		row, err := s.newClient(c)
+		if err != nil {
+			return err
+		}
+		put(s, s.clients, c.ID, row)
 		return nil
 	})
 }
@@ -43,6 +87,19 @@ func (s *Store) Client(ctx context.Context, id string) (out *oauth.Client, err e
 	return out, err
 }
 
+// ClientByFingerprint implements [store.Clients].
+func (s *Store) ClientByFingerprint(ctx context.Context, fingerprint string) (out *oauth.Client, err error) {
+	err = s.do(ctx, func() error {
+		c := s.byFingerprint(fingerprint)
+		if c == nil {
+			return store.ErrNotFound
+		}
+		out = copyClient(c)
+		return nil
+	})
+	return out, err
+}
+
 // UpdateClient implements [store.Clients].
 func (s *Store) UpdateClient(ctx context.Context, c *oauth.Client) error {
 	return s.do(ctx, func() error {
@@ -50,7 +107,10 @@ func (s *Store) UpdateClient(ctx context.Context, c *oauth.Client) error {
 		if old == nil {
 			return store.ErrNotFound
 		}
-		row := copyClient(c)
+		row, err := s.newClient(c)
+		if err != nil {
+			return err
+		}
 		row.CreatedAt = old.CreatedAt
 		put(s, s.clients, c.ID, row)
 		return nil
@@ -72,6 +132,9 @@ func (s *Store) deleteClient(id string) {
 	drop(s, s.clients, id)
 	dropWhere(s, s.secrets, -1, func(r *oauth.ClientSecret) bool { return r.ClientID == id })
 	dropWhere(s, s.requests, -1, func(r *oauth.AuthorizationRequest) bool { return r.ClientID == id })
+	dropWhere(s, s.pushed, -1, func(r *oauth.PushedRequest) bool { return r.ClientID == id })
+	dropWhere(s, s.devices, -1, func(r *oauth.DeviceCode) bool { return r.ClientID == id })
+	dropWhere(s, s.signedIn, -1, func(r *oauth.SessionClient) bool { return r.ClientID == id })
 	dropWhere(s, s.codes, -1, func(r *oauth.AuthorizationCode) bool { return r.ClientID == id })
 	dropWhere(s, s.tokens, -1, func(r *oauth.Token) bool { return r.ClientID == id })
 	dropWhere(s, s.grants, -1, func(r *oauth.Grant) bool { return r.ClientID == id })
@@ -83,6 +146,7 @@ func (s *Store) ListClients(ctx context.Context, q store.ClientQuery, p store.Pa
 		var rows []*oauth.Client
 		for _, c := range s.clients {
 			if q.Owner != "" && c.Owner != q.Owner ||
+				q.Registration != nil && c.Registration != *q.Registration ||
 				q.Internal != nil && c.Internal != *q.Internal ||
 				!contains(q.Text, c.Name, c.Website, c.ID) {
 				continue

@@ -12,9 +12,14 @@ import (
 
 func copyGrant(g *oauth.Grant) *oauth.Grant {
 	out := *g
-	out.Scopes = list(g.Scopes)
+	out.Scopes, out.Resources, out.Authentication = list(g.Scopes), list(g.Resources), copyAuthentication(g.Authentication)
 	out.CreatedAt, out.RevokedAt, out.LastUsedAt = at(g.CreatedAt), at(g.RevokedAt), at(g.LastUsedAt)
 	return &out
+}
+
+func copyAuthentication(a oauth.Authentication) oauth.Authentication {
+	a.AuthTime, a.AMR = at(a.AuthTime), list(a.AMR)
+	return a
 }
 
 // CreateGrant implements [store.Grants].
@@ -138,7 +143,7 @@ func (s *Store) parents(clientID, grantID, subject string) bool {
 
 func copyCode(c *oauth.AuthorizationCode) *oauth.AuthorizationCode {
 	out := *c
-	out.Scopes = list(c.Scopes)
+	out.Scopes, out.Resources = list(c.Scopes), list(c.Resources)
 	out.IssuedAt, out.ExpiresAt, out.UsedAt = at(c.IssuedAt), at(c.ExpiresAt), at(c.UsedAt)
 	return &out
 }
@@ -183,57 +188,6 @@ func (s *Store) UseCode(ctx context.Context, id string, now time.Time) error {
 			return store.ErrNotFound
 		}
 		edit(s, s.codes, id, func(r *oauth.AuthorizationCode) { r.UsedAt = at(now) })
-		return nil
-	})
-}
-
-func copyRequest(r *oauth.AuthorizationRequest) *oauth.AuthorizationRequest {
-	out := *r
-	out.Scopes = list(r.Scopes)
-	out.CreatedAt, out.ExpiresAt, out.UsedAt = at(r.CreatedAt), at(r.ExpiresAt), at(r.UsedAt)
-	return &out
-}
-
-// CreateRequest implements [store.Requests].
-func (s *Store) CreateRequest(ctx context.Context, r *oauth.AuthorizationRequest) error {
-	return s.do(ctx, func() error {
-		if s.clients[r.ClientID] == nil {
-			return store.ErrNotFound
-		}
-		if s.requests[r.ID] != nil {
-			return store.ErrExists
-		}
-		put(s, s.requests, r.ID, copyRequest(r))
-		return nil
-	})
-}
-
-// Request implements [store.Requests].
-func (s *Store) Request(ctx context.Context, id string) (out *oauth.AuthorizationRequest, err error) {
-	err = s.do(ctx, func() error {
-		r := s.requests[id]
-		if r == nil {
-			return store.ErrNotFound
-		}
-		out = copyRequest(r)
-		return nil
-	})
-	return out, err
-}
-
-// UseRequest implements [store.Requests].
-func (s *Store) UseRequest(ctx context.Context, id string, now time.Time) error {
-	return s.do(ctx, func() error {
-		r := s.requests[id]
-		switch {
-		case r == nil:
-			return store.ErrNotFound
-		case !r.UsedAt.IsZero():
-			return store.ErrUsed
-		case !at(now).Before(r.ExpiresAt):
-			return store.ErrNotFound
-		}
-		edit(s, s.requests, id, func(r *oauth.AuthorizationRequest) { r.UsedAt = at(now) })
 		return nil
 	})
 }

@@ -1,7 +1,6 @@
 package memstore
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"slices"
@@ -14,22 +13,30 @@ import (
 
 func copyKey(k *store.SigningKey) *store.SigningKey {
 	out := *k
-	out.Public = bytes.Clone(k.Public)
-	out.CreatedAt, out.RetiredAt, out.ExpiresAt = at(k.CreatedAt), at(k.RetiredAt), at(k.ExpiresAt)
+	out.Public = append([]byte(nil), k.Public...)
+	out.CreatedAt, out.ActiveAt, out.RetiredAt, out.ExpiresAt = at(k.CreatedAt), at(k.ActiveAt), at(k.RetiredAt), at(k.ExpiresAt)
 	return &out
 }
 
 // CreateKey implements [store.Keys].
 func (s *Store) CreateKey(ctx context.Context, k *store.SigningKey) error {
 	return s.do(ctx, func() error {
-		for _, old := range s.keys {
-			if old.ID == k.ID || k.State == store.KeyActive && old.State == store.KeyActive && old.Algorithm == k.Algorithm {
-				return store.ErrExists
-			}
+		if s.keys[k.ID] != nil || k.State != store.KeyRetiring && s.keyIn(k.State, k.Algorithm) {
+			return store.ErrExists
 		}
 		put(s, s.keys, k.ID, copyKey(k))
 		return nil
 	})
+}
+
+// keyIn reports whether a key of the algorithm is in the state.
+func (s *Store) keyIn(state store.KeyState, algorithm string) bool {
+	for _, k := range s.keys {
+		if k.State == state && k.Algorithm == algorithm {
+			return true
+		}
+	}
+	return false
 }
 
 // SigningKeys implements [store.Keys].
@@ -59,6 +66,21 @@ func (s *Store) RetireKey(ctx context.Context, id string, now, expires time.Time
 		edit(s, s.keys, id, func(r *store.SigningKey) {
 			r.State, r.RetiredAt, r.ExpiresAt = store.KeyRetiring, at(now), at(expires)
 		})
+		return nil
+	})
+}
+
+// ActivateKey implements [store.Keys].
+func (s *Store) ActivateKey(ctx context.Context, id string, now time.Time) error {
+	return s.do(ctx, func() error {
+		k := s.keys[id]
+		switch {
+		case k == nil:
+			return store.ErrNotFound
+		case k.State != store.KeyNext || s.keyIn(store.KeyActive, k.Algorithm):
+			return store.ErrUsed
+		}
+		edit(s, s.keys, id, func(r *store.SigningKey) { r.State, r.ActiveAt = store.KeyActive, at(now) })
 		return nil
 	})
 }

@@ -32,6 +32,12 @@ type state struct {
 	codes    map[string]*oauth.AuthorizationCode
 	tokens   map[string]*oauth.Token
 	requests map[string]*oauth.AuthorizationRequest
+	pushed   map[string]*oauth.PushedRequest
+	devices  map[string]*oauth.DeviceCode
+	replays  map[string]*time.Time // until when each is remembered
+	sessions map[string]*session
+	// signedIn has the clients of the sessions, by pairKey.
+	signedIn map[string]*oauth.SessionClient
 	keys     map[string]*store.SigningKey
 	events   map[string]*oauth.Event
 }
@@ -52,6 +58,11 @@ func New() *Store {
 		codes:    map[string]*oauth.AuthorizationCode{},
 		tokens:   map[string]*oauth.Token{},
 		requests: map[string]*oauth.AuthorizationRequest{},
+		pushed:   map[string]*oauth.PushedRequest{},
+		devices:  map[string]*oauth.DeviceCode{},
+		replays:  map[string]*time.Time{},
+		sessions: map[string]*session{},
+		signedIn: map[string]*oauth.SessionClient{},
 		keys:     map[string]*store.SigningKey{},
 		events:   map[string]*oauth.Event{},
 	}}

@@ -12,7 +12,7 @@ import (
 // copyToken copies a token as it stands: with the revocation of its grant.
 func (s *Store) copyToken(t *oauth.Token) *oauth.Token {
 	out := *t
-	out.Scopes = list(t.Scopes)
+	out.Scopes, out.Resources = list(t.Scopes), list(t.Resources)
 	out.IssuedAt, out.ExpiresAt, out.RevokedAt = at(t.IssuedAt), at(t.ExpiresAt), at(t.RevokedAt)
 	out.RotatedAt, out.LastUsedAt = at(t.RotatedAt), at(t.LastUsedAt)
 	if out.RevokedAt.IsZero() {

@@ -13,9 +13,14 @@ import (
 // purge runs until nothing is left and returns how many rows went.
 func (s *suite) purge(dead, events time.Time, limit int) int {
 	s.t.Helper()
+	return s.purgeTo(store.Horizon{Dead: dead, Events: events}, limit)
+}
+
+func (s *suite) purgeTo(h store.Horizon, limit int) int {
+	s.t.Helper()
 	total := 0
 	for range 100 {
-		n, err := s.Purge(s.ctx, dead, events, limit)
+		n, err := s.Purge(s.ctx, h, limit)
 		s.must(err)
 		if n == 0 {
 			return total
@@ -156,7 +161,7 @@ var purgeTests = map[string]func(*testing.T, *suite){
 		}
 		s.must(s.RevokeGrant(s.ctx, "revoked", start))
 		dead := start.Add(2 * time.Hour)
-		n, err := s.Purge(s.ctx, dead, start, 3)
+		n, err := s.Purge(s.ctx, store.Horizon{Dead: dead, Events: start}, 3)
 		s.must(err)
 		equal(t, n, 3) // one table, one batch
 		equal(t, s.purge(dead, start, 4), 13)
