@@ -6,7 +6,8 @@
 // does not know. Two programs may then read one body differently, and somebody
 // who misspells a member, or hopes that an extra one is taken over, is never
 // told. So [Decode] wants exact names, each once, and none that the target lacks
-// (RFC 8259 §4, RFC 7493 §2.3).
+// (RFC 8259 §4, RFC 7493 §2.3). [Members] and [Fill] are
+// for documents whose specification says that unknown members are ignored.
 package strictjson
 
 import (
@@ -55,51 +56,63 @@ func bad(format string, args ...any) error {
 // Request reads the body of r into v, as Decode does. The body must be declared
 // as JSON, which no cross-site form can do; an empty body is an empty object.
 func Request(w http.ResponseWriter, r *http.Request, v any) error {
+	body, err := Body(w, r)
+	if err != nil {
+		return err
+	}
+	return Decode(body, v)
+}
+
+// Body reads the body of r, which must be declared as JSON; one that is not there
+// is an empty object. What it holds is for Decode or Members to check.
+func Body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return &Error{http.StatusRequestEntityTooLarge, "The body is larger than 64 KiB."}
+		return nil, &Error{http.StatusRequestEntityTooLarge, "The body is larger than 64 KiB."}
 	case err != nil:
-		return bad("The body could not be read.")
+		return nil, bad("The body could not be read.")
 	case len(body) == 0 && r.Header.Get("Content-Type") == "":
 		body = []byte("{}")
 	default:
 		mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		if err != nil || mediaType != "application/json" && mediaType != "application/merge-patch+json" {
-			return &Error{http.StatusUnsupportedMediaType, "The body must be sent as application/json."}
+			return nil, &Error{http.StatusUnsupportedMediaType, "The body must be sent as application/json."}
 		}
 	}
-	return Decode(body, v)
+	return body, nil
 }
 
 // Decode reads one JSON object into v, a pointer to a struct whose fields all
 // have a json tag. Errors are [*Error].
 func Decode(data []byte, v any) error {
-	if !utf8.Valid(data) {
-		return bad("The body is not UTF-8.")
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	names, err := object(d)
+	names, values, err := read(data)
 	if err != nil {
 		return err
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return bad("There is more than one JSON object in the body.")
-	}
-	target := reflect.ValueOf(v).Elem()
-	known := members(target.Type())
+	known := members(reflect.TypeOf(v).Elem())
 	for _, name := range names {
 		if !slices.Contains(known, name) {
 			return bad("There is no member %s here. Known are: %s.", quote(name), strings.Join(known, ", "))
 		}
 	}
-	var values map[string]json.RawMessage
-	if err := json.Unmarshal(data, &values); err != nil {
-		return syntax(err)
-	}
-	for i, name := range known {
+	return Fill(values, v)
+}
+
+// Members reads one JSON object whose members are not known beforehand, such as
+// the claims of a JWT. Each may occur once, at every depth; nothing else is asked
+// of the values. Errors are [*Error].
+func Members(data []byte) (map[string]json.RawMessage, error) {
+	_, values, err := read(data)
+	return values, err
+}
+
+// Fill sets the fields of v, a pointer to a struct like Decode's, from the members
+// that it knows. Errors are [*Error].
+func Fill(values map[string]json.RawMessage, v any) error {
+	target := reflect.ValueOf(v).Elem()
+	for i, name := range members(target.Type()) {
 		value, sent := values[name]
 		if !sent {
 			continue
@@ -112,23 +125,23 @@ func Decode(data []byte, v any) error {
 	return nil
 }
 
-// Members reads one JSON object whose members are not known beforehand, such as
-// the claims of a JWT. Each may occur once, at every depth; nothing else is asked
-// of the values. Errors are [*Error].
-func Members(data []byte) (map[string]json.RawMessage, error) {
+// read checks that data is one object that can be read in one way only, and
+// returns the names of its members in their order, and their values.
+func read(data []byte) ([]string, map[string]json.RawMessage, error) {
 	if !utf8.Valid(data) {
-		return nil, bad("The body is not UTF-8.")
+		return nil, nil, bad("The body is not UTF-8.")
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
-	if _, err := object(d); err != nil {
-		return nil, err
+	names, err := object(d)
+	if err != nil {
+		return nil, nil, err
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return nil, bad("There is more than one JSON object in the body.")
+		return nil, nil, bad("There is more than one JSON object in the body.")
 	}
 	var values map[string]json.RawMessage
-	return values, syntax(json.Unmarshal(data, &values))
+	return names, values, syntax(json.Unmarshal(data, &values))
 }
 
 // object walks over one object, which must be the whole of what is there, and
@@ -255,6 +268,8 @@ func wanted(v any) string {
 		return field.wanted()
 	}
 	switch t := reflect.TypeOf(v); t.Kind() {
+	case reflect.Pointer:
+		return wanted(reflect.Zero(t.Elem()).Interface())
 	case reflect.String:
 		return "a string"
 	case reflect.Bool:
