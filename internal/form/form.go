@@ -91,7 +91,7 @@ func (v Values) URL() url.Values {
 }
 
 // secret lists what must never travel in a URL.
-var secret = []string{"client_secret", "client_assertion", "code", "code_verifier", "password", "refresh_token", "token"}
+var secret = []string{"client_secret", "client_assertion", "code", "code_verifier", "device_code", "password", "refresh_token", "token"}
 
 // Parse reads the body of a form post. A violation is an [*oauth.Error] of code
 // invalid_request; any other error is a broken connection.

@@ -36,6 +36,7 @@ const (
 	PersonalToken     Kind = "pat"
 	AuthorizationCode Kind = "ac"
 	ClientSecret      Kind = "cs"
+	DeviceCode        Kind = "dc" // RFC 8628 §3.2
 )
 
 const (
