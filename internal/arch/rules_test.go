@@ -28,11 +28,13 @@ var rules = map[string]rule{
 	"internal/redirecturi": {imports: "oauth"},
 	"internal/proof":       {imports: "oauth"},
 	"internal/target":      {imports: "oauth"},
+	"internal/session":     {imports: "oauth store"},
 	"internal/respond":     {imports: "oauth internal/peer"},
 	"internal/csrf":        {imports: "oauth", external: "github.com/go-jose/go-jose"},
 	"internal/pages":       {imports: "oauth", external: "golang.org/x/net golang.org/x/text"},
 	"internal/liveness":    {imports: "oauth store internal/mint"},
 	"internal/lastuse":     {imports: "store"},
+	"internal/clientkeys":  {imports: "oauth internal/fetch internal/strictjson", external: "github.com/go-jose/go-jose"},
 	"internal/clientauth":  {imports: "oauth store internal/form internal/lastuse internal/mint internal/peer internal/liveness internal/respond"},
 	"internal/keys":        {imports: "oauth store internal/keyring internal/mint internal/peer internal/respond", external: "github.com/go-jose/go-jose"},
 	"internal/guard":       {imports: "oauth store resource internal/csrf internal/lastuse internal/liveness internal/peer internal/respond internal/target"},
@@ -44,6 +46,7 @@ var rules = map[string]rule{
 	"internal/revoke":     {imports: "oauth store $helpers"},
 	"internal/discovery":  {imports: "oauth $helpers internal/issuer"},
 	"internal/ping":       {imports: "oauth resource $helpers"},
+	"internal/logout":     {imports: "oauth store $helpers internal/pages"},
 
 	// Rooms over the desk never see the store's rows.
 	"manage":            {imports: "oauth store internal/mint internal/redirecturi internal/peer"},
@@ -52,7 +55,7 @@ var rules = map[string]rule{
 	"internal/api":      {imports: "$desk internal/strictjson resource"},
 
 	// The bundled door never sees the engine.
-	"accounts":             {imports: "oauth internal/pages internal/csrf internal/keyring internal/mint internal/peer internal/form internal/issuer", external: "golang.org/x/crypto", entry: true},
+	"accounts":             {imports: "oauth internal/pages internal/csrf internal/keyring internal/mint internal/peer internal/form internal/issuer", external: "golang.org/x/crypto golang.org/x/text", entry: true},
 	"accounts/sqlaccounts": {imports: "oauth accounts store/sqlstore internal/sqldb"},
 
 	// Where it comes together.
@@ -70,6 +73,7 @@ var rules = map[string]rule{
 	"internal/arch":      {},
 	"internal/attacks":   {testKit: true},
 	"internal/browser":   {testKit: true},
+	"internal/conformance": {testKit: true},
 	"internal/crashtest": {testKit: true},
 	"internal/hostile":   {testKit: true},
 	"internal/livetest":  {testKit: true},
@@ -79,8 +83,8 @@ var rules = map[string]rule{
 
 // groups name lists of packages that several rules share.
 var groups = map[string]string{
-	"$helpers": "internal/form internal/respond internal/mint internal/peer internal/liveness internal/clientauth internal/proof internal/redirecturi internal/target",
-	"$rooms": "internal/authorize internal/token internal/introspect internal/revoke internal/discovery internal/ping " +
+	"$helpers": "internal/form internal/respond internal/mint internal/peer internal/liveness internal/clientauth internal/proof internal/redirecturi internal/target internal/session",
+	"$rooms": "internal/authorize internal/token internal/introspect internal/revoke internal/discovery internal/ping internal/logout " +
 		"internal/settings internal/admin internal/api",
 	"$desk": "oauth manage internal/respond internal/peer",
 }
