@@ -1,9 +1,11 @@
 // Command valetkey is an OAuth 2 server. Package internal/cli is what it does;
-// this file chooses the database driver.
+// this file chooses the database driver, and brings a time zone database for
+// machines that have none.
 package main
 
 import (
 	"os"
+	_ "time/tzdata"
 
 	_ "modernc.org/sqlite"
 

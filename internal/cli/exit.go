@@ -88,6 +88,7 @@ func sentence(err error) string {
 		bad     *manage.Invalid
 		refused *manage.Refused
 		person  *accounts.Invalid
+		many    interface{ Unwrap() []error }
 	)
 	switch {
 	case errors.As(err, &own):
@@ -100,6 +101,8 @@ func sentence(err error) string {
 		return strings.Join(lines, "\n  ")
 	case errors.As(err, &refused):
 		return refused.Reason
+	case errors.As(err, &many) && errors.As(err, &person):
+		return strings.ReplaceAll(err.Error(), "\n", "\n  ")
 	case errors.As(err, &person):
 		return person.Message
 	case errors.Is(err, manage.ErrNotFound):

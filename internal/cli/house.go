@@ -195,7 +195,7 @@ func (h *house) doorConfig(dev bool) accounts.Config {
 		Mailer: newMailer(c.Mail), OnDelete: h.store.DeleteSubject, Logger: h.log,
 		Signup: c.Signup, Development: dev,
 		Binding: accounts.Binding(c.Sessions.Binding), Idle: c.Sessions.Idle.Std(), Absolute: c.Sessions.Absolute.Std(),
-		Remember: c.Sessions.Remember.Std(), Reauthentication: c.Lifetimes.Reauthentication.Std(),
+		Remember: c.Sessions.Remember.Std(), ACR: c.Sessions.ACR, Reauthentication: c.Lifetimes.Reauthentication.Std(),
 		ImportedSalt: c.ImportedPasswordSalt, TrustedProxies: c.Server.TrustedProxies, Now: h.env.Now,
 	}
 }

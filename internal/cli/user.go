@@ -17,7 +17,7 @@ const pageSize = 200
 
 func newUser(env *Env) *cobra.Command {
 	return group(&cobra.Command{Use: "user", Aliases: []string{"users"}, Short: "People who can sign in"},
-		newUserCreate(env), newUserList(env),
+		newUserCreate(env), newUserList(env), newUserShow(env), newUserUpdate(env),
 		newUserChange(env, "disable", "Keep a user out; their tokens stop working until they are enabled again", (*accounts.Accounts).DisableUser, "%s is disabled. Every session has ended, and no token works.\n"),
 		newUserChange(env, "enable", "Let a disabled user in again", (*accounts.Accounts).EnableUser, "%s is enabled.\n"),
 		newUserSetPassword(env), newUserDelete(env),
@@ -42,16 +42,19 @@ func showUser(a *accounts.Account) userJSON {
 
 func newUserCreate(env *Env) *cobra.Command {
 	var (
-		out                    output
-		u                      accounts.NewUser
-		passwordFile, hashFile string
+		out                                output
+		u                                  accounts.NewUser
+		passwordFile, hashFile, claimsFile string
 	)
 	cmd := &cobra.Command{
 		Use:   "create EMAIL",
 		Short: "Make an account",
 		Long: `Makes an account. The password is read from --password-file, else from standard
-input, else it is asked for. On success the user's id is printed.`,
+input, else it is asked for. On success the user's id is printed.
+
+` + claimsHelp,
 		Example: `  valetkey user create maria@example.org --admin
+  valetkey user create jon@example.org --verified --claims claims.json
   valetkey user create bot@example.org --password-file - < password.txt`,
 		Args: args("EMAIL"),
 	}
@@ -59,6 +62,7 @@ input, else it is asked for. On success the user's id is printed.`,
 	cmd.Flags().BoolVar(&u.Admin, "admin", false, "an administrator, who sees and changes everybody's applications")
 	cmd.Flags().StringVar(&passwordFile, "password-file", "", "read the password from this `FILE`; - is standard input")
 	cmd.Flags().StringVar(&hashFile, "password-hash-file", "", "take over a password hash (argon2id, bcrypt or passlib's pbkdf2_sha512) from this `FILE`")
+	cmd.Flags().StringVar(&claimsFile, "claims", "", "read what OpenID Connect says about them from this `FILE`")
 	cmd.Flags().BoolVar(&u.EmailVerified, "verified", false, "the address is known to be theirs")
 	cmd.MarkFlagsMutuallyExclusive("password-file", "password-hash-file")
 	out.flag(cmd)
@@ -70,6 +74,15 @@ input, else it is asked for. On success the user's id is printed.`,
 		u.Email = args[0]
 		if _, err := accounts.ParseEmail(u.Email); err != nil {
 			return err
+		}
+		if claimsFile != "" {
+			c, err := readClaims(env, claimsFile)
+			if err != nil {
+				return err
+			}
+			if u.Claims = c.UserClaims; c.Name != nil && !cmd.Flags().Changed("name") {
+				u.Name = *c.Name
+			}
 		}
 		h, err := s.openOrMake(cmd)
 		if err != nil {

@@ -72,6 +72,7 @@ type Sessions struct {
 	Idle     Duration `key:"idle" doc:"A session ends when it is not used for this long, unless the person chose to stay signed in."`
 	Absolute Duration `key:"absolute" doc:"A session ends this long after signing in, used or not."`
 	Remember Duration `key:"remember" doc:"The same for who ticked \"Stay signed in on this device\"."`
+	ACR      string   `key:"acr" doc:"What ID tokens say as acr of people who signed in here. 1 is the lowest level of ISO/IEC 29115: a password, and nobody checked who the person is. Say more only if somebody does."`
 }
 
 // JWT shapes the proof of parity with the predecessor's REST calls.
@@ -138,7 +139,7 @@ func Default() Config {
 			RefreshRepeat: 10 * second, Reauthentication: 15 * minute, Audit: 400 * day,
 		},
 		PersonalTokens: PersonalTokens{Default: 30 * day, Max: 366 * day, MaxPerUser: 50},
-		Sessions:       Sessions{Binding: "standard", Idle: day, Absolute: 12 * hour, Remember: 30 * day},
+		Sessions:       Sessions{Binding: "standard", Idle: day, Absolute: 12 * hour, Remember: 30 * day, ACR: "1"},
 		JWT:            JWT{Header: "X-CSRF-Token", Lifetime: hour},
 		Mail:           Mail{Port: 587, TLS: "starttls"},
 		Server:         Server{Drain: 2 * second, Grace: 10 * second},

@@ -42,6 +42,7 @@ func (l *Loaded) Validate() error {
 		{"sessions.idle", atLeastASecond(func(c *Config) Duration { return c.Sessions.Idle })},
 		{"sessions.absolute", atLeastASecond(func(c *Config) Duration { return c.Sessions.Absolute })},
 		{"sessions.remember", atLeastASecond(func(c *Config) Duration { return c.Sessions.Remember })},
+		{"sessions.acr", checkACR},
 		{"jwt.header", checkHeader},
 		{"jwt.type", checkScheme},
 		{"jwt.lifetime", atLeastASecond(func(c *Config) Duration { return c.JWT.Lifetime })},
@@ -161,6 +162,13 @@ func checkPersonalDefault(c *Config) error {
 func checkMaxPerUser(c *Config) error {
 	if c.PersonalTokens.MaxPerUser < 1 {
 		return fmt.Errorf("%d is not a number of tokens", c.PersonalTokens.MaxPerUser)
+	}
+	return nil
+}
+
+func checkACR(c *Config) error {
+	if a := c.Sessions.ACR; a == "" || strings.ContainsFunc(a, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
+		return fmt.Errorf("%q is not one word of ASCII characters such as 1 or urn:example:silver", a)
 	}
 	return nil
 }
