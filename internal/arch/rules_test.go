@@ -70,15 +70,15 @@ var rules = map[string]rule{
 	"examples/resource": {imports: "oauth resource", entry: true, global: true},
 
 	// Kits for tests; nothing above may import them.
-	"internal/arch":      {},
-	"internal/attacks":   {testKit: true},
-	"internal/browser":   {testKit: true},
+	"internal/arch":        {},
+	"internal/attacks":     {testKit: true},
+	"internal/browser":     {testKit: true},
 	"internal/conformance": {testKit: true},
-	"internal/crashtest": {testKit: true},
-	"internal/hostile":   {testKit: true},
-	"internal/livetest":  {testKit: true},
-	"internal/oauthtest": {testKit: true},
-	"internal/parity":    {testKit: true},
+	"internal/crashtest":   {testKit: true},
+	"internal/hostile":     {testKit: true},
+	"internal/livetest":    {testKit: true},
+	"internal/oauthtest":   {testKit: true},
+	"internal/parity":      {testKit: true},
 }
 
 // groups name lists of packages that several rules share.
