@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"net/http"
 	"time"
@@ -116,6 +117,16 @@ type UserSource interface {
 // (RFC 6749 §4.3). It returns the subject, or ErrUserNotFound when the two do
 // not belong together. Throttling is its own business.
 type PasswordVerifier func(ctx context.Context, username string, password Secret) (subject string, err error)
+
+// Signer is a signing key that the server does not keep itself: one of a key
+// management service or a hardware module.
+type Signer struct {
+	KeyID     string // kid; distinct from that of every other key, letters, digits and -._ only
+	Algorithm string // JWS alg: ES256 or RS256
+	// Signer signs SHA-256 digests by an ECDSA P-256 or RSA key (2048 bits or more)
+	// and may be slow; it is called by many goroutines.
+	Signer crypto.Signer
+}
 
 // MenuItem is one link of the settings navigation. Rooms and hosts list theirs;
 // the page shows all of them in order.

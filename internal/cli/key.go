@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/valetkey/valetkey/internal/config"
+	"github.com/valetkey/valetkey/internal/keys"
 )
 
 // keyJSON is a signing key as the commands print it; never its private half.
@@ -15,6 +18,7 @@ type keyJSON struct {
 	State     string     `json:"state"`
 	SealedBy  string     `json:"sealed_by"`
 	CreatedAt *time.Time `json:"created_at"`
+	ActiveAt  *time.Time `json:"active_at"`
 	RetiredAt *time.Time `json:"retired_at"`
 	ExpiresAt *time.Time `json:"expires_at"`
 }
@@ -35,7 +39,7 @@ func newKeyList(env *Env) *cobra.Command {
 		}
 		items, rows := []keyJSON{}, [][]string{}
 		for _, k := range all {
-			items = append(items, keyJSON{k.ID, k.Algorithm, string(k.State), k.SealedBy, stamp(k.CreatedAt), stamp(k.RetiredAt), stamp(k.ExpiresAt)})
+			items = append(items, keyJSON{k.ID, k.Algorithm, string(k.State), k.SealedBy, stamp(k.CreatedAt), stamp(k.ActiveAt), stamp(k.RetiredAt), stamp(k.ExpiresAt)})
 			rows = append(rows, []string{k.ID, k.Algorithm, string(k.State), k.SealedBy, date(k.CreatedAt, ""), date(k.ExpiresAt, "")})
 		}
 		return out.list(env, items, []string{"KEY ID", "ALGORITHM", "STATE", "SEALED BY", "CREATED", "PUBLISHED UNTIL"}, rows)
@@ -43,25 +47,26 @@ func newKeyList(env *Env) *cobra.Command {
 	return cmd
 }
 
-// keySlack is how much longer than the tokens it signed a retired key is
-// published: for clocks that differ and key sets that others keep.
-const keySlack = time.Hour
-
 func newKeyRotate(env *Env) *cobra.Command {
-	var overlap string
+	var alg, overlap string
 	cmd := &cobra.Command{
 		Use:   "rotate",
-		Short: "Sign with a new key from now on",
-		Long:  `Makes a new signing key. The old one stays published, so that what it signed can still be verified.`,
-		Args:  args(),
+		Short: "Sign with another key from now on",
+		Long: `Lets the next signing key sign at once, or a fresh one if none is waiting, and
+prints its id: one line for each algorithm. The old key stays published, so that
+what it signed can still be verified. The server rotates keys by itself; this is
+for when that is too late. If keys may have leaked, run it twice: the next key
+lay beside the one that leaked.`,
+		Args: args(),
 	}
+	cmd.Flags().StringVar(&alg, "alg", "", "rotate the key of this `ALGORITHM` only: "+strings.Join(keys.Offered(), " or "))
 	cmd.Flags().StringVar(&overlap, "overlap", "", "publish the old key for this `TIME` (default: lifetimes.access_token and an hour)")
 	s := beside(env, cmd)
 	cmd.RunE = s.with(nil, func(cmd *cobra.Command, h *house, _ []string) error {
 		if h.ring == nil {
 			return errNoRing
 		}
-		d := h.loaded.Lifetimes.AccessToken.Std() + keySlack
+		d := h.loaded.Lifetimes.AccessToken.Std() + keys.Slack
 		if overlap != "" {
 			given, err := config.ParseDuration(overlap)
 			if err != nil {
@@ -69,11 +74,20 @@ func newKeyRotate(env *Env) *cobra.Command {
 			}
 			d = given.Std()
 		}
-		id, err := h.keys.Rotate(cmd.Context(), d)
-		if err != nil {
-			return unavailablef("%w", err)
+		algs := keys.Offered()
+		if alg != "" {
+			if !slices.Contains(algs, alg) {
+				return usagef("--alg: %q is not one of %s", alg, strings.Join(algs, ", "))
+			}
+			algs = []string{alg}
 		}
-		env.printf("%s\n", id)
+		for _, alg := range algs {
+			id, err := h.keys.Rotate(cmd.Context(), alg, d)
+			if err != nil {
+				return unavailablef("%w", err)
+			}
+			env.printf("%s\n", id)
+		}
 		return nil
 	})
 	return cmd

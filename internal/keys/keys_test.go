@@ -71,7 +71,7 @@ func TestLifeOfAKey(t *testing.T) {
 	}
 
 	c.now = start.Add(time.Hour)
-	second, err := k.Rotate(ctx, 2*time.Hour)
+	second, err := k.Rotate(ctx, keys.ES256, 2*time.Hour)
 	must(t, err)
 	if got := published(t, k); len(got) != 2 || got[0].KeyID != second || got[1].KeyID != first[0].KeyID {
 		t.Errorf("after rotation: got %d keys, want the new and the old one", len(got))
@@ -152,7 +152,7 @@ func TestJWKSOverHTTP(t *testing.T) {
 	if resp, _ := do("POST", ""); resp.StatusCode != 405 {
 		t.Errorf("POST: got %d, want 405", resp.StatusCode)
 	}
-	_, err := k.Rotate(t.Context(), time.Hour)
+	_, err := k.Rotate(t.Context(), keys.ES256, time.Hour)
 	must(t, err)
 	if resp, _ := do("GET", etag); resp.StatusCode != 200 || resp.Header.Get("ETag") == etag {
 		t.Errorf("after rotation: got %d with tag %s, want 200 with another", resp.StatusCode, resp.Header.Get("ETag"))
@@ -170,7 +170,7 @@ func TestRotationOnAnotherNode(t *testing.T) {
 	if len(published(t, here)) != 1 {
 		t.Fatal("two nodes made two first keys")
 	}
-	_, err := there.Rotate(t.Context(), time.Hour)
+	_, err := there.Rotate(t.Context(), keys.ES256, time.Hour)
 	must(t, err)
 	c.now = start.Add(time.Minute)
 	if got := len(published(t, here)); got != 2 {
@@ -189,7 +189,7 @@ func TestRotateRace(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			k := keys.New(keys.Config{Store: st, Ring: ring(t, line), Now: c.Now})
-			if _, err := k.Rotate(t.Context(), time.Hour); err == nil {
+			if _, err := k.Rotate(t.Context(), keys.ES256, time.Hour); err == nil {
 				mu.Lock()
 				made++
 				mu.Unlock()
@@ -220,7 +220,7 @@ func TestParity61_Reseal(t *testing.T) {
 	must(t, before.EnsureActive(ctx))
 	for range 2 {
 		c.now = c.now.Add(time.Second)
-		_, err := before.Rotate(ctx, time.Hour)
+		_, err := before.Rotate(ctx, keys.ES256, time.Hour)
 		must(t, err)
 	}
 	want := published(t, before)
@@ -279,7 +279,7 @@ func TestResealResumes(t *testing.T) {
 	oldLine, newLine := keyring.Line("old"), keyring.Line("new")
 	before := keys.New(keys.Config{Store: st, Ring: ring(t, oldLine), Now: c.Now})
 	for range 3 {
-		_, err := before.Rotate(ctx, time.Hour)
+		_, err := before.Rotate(ctx, keys.ES256, time.Hour)
 		must(t, err)
 		c.now = c.now.Add(time.Second)
 	}
@@ -300,9 +300,9 @@ func TestSealedKeysAreBoundToTheirRow(t *testing.T) {
 	t.Parallel()
 	ctx, c, st, line := t.Context(), &clock{start}, memstore.New(), keyring.Line("a")
 	k := keys.New(keys.Config{Store: st, Ring: ring(t, line), Now: c.Now})
-	_, err := k.Rotate(ctx, time.Hour)
+	_, err := k.Rotate(ctx, keys.ES256, time.Hour)
 	must(t, err)
-	_, err = k.Rotate(ctx, time.Hour)
+	_, err = k.Rotate(ctx, keys.ES256, time.Hour)
 	must(t, err)
 	rows, err := st.SigningKeys(ctx)
 	must(t, err)
@@ -317,7 +317,7 @@ func TestNoKeyring(t *testing.T) {
 	k := keys.New(keys.Config{Store: memstore.New(), Now: (&clock{start}).Now})
 	must(t, k.EnsureActive(t.Context()))
 	wantNoSet(t, k)
-	if _, err := k.Rotate(t.Context(), time.Hour); err == nil {
+	if _, err := k.Rotate(t.Context(), keys.ES256, time.Hour); err == nil {
 		t.Error("Rotate: got no error")
 	}
 	if _, err := k.Reseal(t.Context()); err == nil {
