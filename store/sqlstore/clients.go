@@ -10,17 +10,21 @@ import (
 )
 
 const clientColumns = `id, type, name, description, website, owner, auth_method, redirect_uris, grant_types, scopes,
-	default_scopes, require_pkce, first_party, internal, disabled, created_at, updated_at`
+	default_scopes, require_pkce, first_party, internal, disabled, registration, profile, metadata, fingerprint,
+	refresh_at, created_at, updated_at`
 
 func intoClient(c *oauth.Client) []any {
 	return []any{&c.ID, &c.Type, &c.Name, toOpt(&c.Description), toOpt(&c.Website), toOpt(&c.Owner), &c.AuthMethod,
 		toTexts(&c.RedirectURIs), toWords(&c.GrantTypes), toWords(&c.Scopes), toWords(&c.DefaultScopes),
-		&c.RequirePKCE, &c.FirstParty, &c.Internal, &c.Disabled, sqldb.ScanTime(&c.CreatedAt), sqldb.ScanTime(&c.UpdatedAt)}
+		&c.RequirePKCE, &c.FirstParty, &c.Internal, &c.Disabled, toOpt(&c.Registration), toOpt(&c.Profile),
+		toDocument(&c.Metadata), toOpt(&c.Fingerprint), sqldb.ScanTime(&c.RefreshAt),
+		sqldb.ScanTime(&c.CreatedAt), sqldb.ScanTime(&c.UpdatedAt)}
 }
 
+// A taken id and a taken fingerprint are conflicts alike.
 const sqlCreateClient = `INSERT INTO oauth_clients (` + clientColumns + `)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-	ON CONFLICT (id) DO NOTHING`
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+	ON CONFLICT DO NOTHING`
 
 // CreateClient implements [store.Clients].
 func (s *Store) CreateClient(ctx context.Context, c *oauth.Client) error {
@@ -28,7 +32,8 @@ func (s *Store) CreateClient(ctx context.Context, c *oauth.Client) error {
 		n, err := s.insert(ctx, sqlCreateClient, c.ID, string(c.Type), c.Name, opt(c.Description), opt(c.Website),
 			opt(c.Owner), string(c.AuthMethod), texts(c.RedirectURIs), words(c.GrantTypes), words(c.Scopes),
 			words(c.DefaultScopes), c.RequirePKCE, c.FirstParty, c.Internal, c.Disabled,
-			micros(c.CreatedAt), micros(c.UpdatedAt))
+			opt(string(c.Registration)), opt(string(c.Profile)), document{c.Metadata}, opt(c.Fingerprint),
+			sqldb.Micros(c.RefreshAt), micros(c.CreatedAt), micros(c.UpdatedAt))
 		return created(n, err)
 	})
 }
@@ -43,12 +48,12 @@ func created(n int64, err error) error {
 
 // createdIn is the answer of a verb that inserts a row only where its parents
 // are: a row that was not inserted is there already, or a parent is not.
-func (s *Store) createdIn(ctx context.Context, n int64, err error, sqlExists, id string) error {
+func (s *Store) createdIn(ctx context.Context, n int64, err error, sqlExists string, ids ...any) error {
 	if err != nil || n > 0 {
 		return err
 	}
 	var exists bool
-	if err := s.row(ctx, sqlExists, []any{id}, &exists); err != nil {
+	if err := s.row(ctx, sqlExists, ids, &exists); err != nil {
 		return err
 	}
 	if exists {
@@ -57,28 +62,39 @@ func (s *Store) createdIn(ctx context.Context, n int64, err error, sqlExists, id
 	return store.ErrNotFound
 }
 
-const sqlClient = `SELECT ` + clientColumns + ` FROM oauth_clients WHERE id = $1`
+const (
+	sqlClient              = `SELECT ` + clientColumns + ` FROM oauth_clients WHERE id = $1`
+	sqlClientByFingerprint = `SELECT ` + clientColumns + ` FROM oauth_clients WHERE fingerprint = $1`
+)
 
 // Client implements [store.Clients].
 func (s *Store) Client(ctx context.Context, id string) (*oauth.Client, error) {
-	c := new(oauth.Client)
-	if err := s.row(ctx, sqlClient, []any{id}, intoClient(c)...); err != nil {
-		return nil, err
-	}
-	return c, nil
+	return one(ctx, s, sqlClient, id, intoClient)
 }
 
-const sqlUpdateClient = `UPDATE oauth_clients SET type = $2, name = $3, description = $4, website = $5, owner = $6,
+// ClientByFingerprint implements [store.Clients].
+func (s *Store) ClientByFingerprint(ctx context.Context, fingerprint string) (*oauth.Client, error) {
+	return one(ctx, s, sqlClientByFingerprint, fingerprint, intoClient)
+}
+
+const (
+	sqlUpdateClient = `UPDATE oauth_clients SET type = $2, name = $3, description = $4, website = $5, owner = $6,
 	auth_method = $7, redirect_uris = $8, grant_types = $9, scopes = $10, default_scopes = $11, require_pkce = $12,
-	first_party = $13, internal = $14, disabled = $15, updated_at = $16
-	WHERE id = $1`
+	first_party = $13, internal = $14, disabled = $15, registration = $16, profile = $17, metadata = $18,
+	fingerprint = $19, refresh_at = $20, updated_at = $21
+	WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM oauth_clients o WHERE o.fingerprint = $19 AND o.id <> $1)`
+	sqlClientExists = `SELECT EXISTS (SELECT 1 FROM oauth_clients WHERE id = $1)`
+)
 
 // UpdateClient implements [store.Clients].
 func (s *Store) UpdateClient(ctx context.Context, c *oauth.Client) error {
 	return s.write(ctx, func(ctx context.Context) error {
-		return require(s.insert(ctx, sqlUpdateClient, c.ID, string(c.Type), c.Name, opt(c.Description), opt(c.Website),
+		n, err := s.insert(ctx, sqlUpdateClient, c.ID, string(c.Type), c.Name, opt(c.Description), opt(c.Website),
 			opt(c.Owner), string(c.AuthMethod), texts(c.RedirectURIs), words(c.GrantTypes), words(c.Scopes),
-			words(c.DefaultScopes), c.RequirePKCE, c.FirstParty, c.Internal, c.Disabled, micros(c.UpdatedAt)))
+			words(c.DefaultScopes), c.RequirePKCE, c.FirstParty, c.Internal, c.Disabled,
+			opt(string(c.Registration)), opt(string(c.Profile)), document{c.Metadata}, opt(c.Fingerprint),
+			sqldb.Micros(c.RefreshAt), micros(c.UpdatedAt))
+		return s.createdIn(ctx, n, err, sqlClientExists, c.ID) // it is there, so its fingerprint is another's
 	})
 }
 
@@ -103,6 +119,9 @@ func (s *Store) ListClients(ctx context.Context, f store.ClientQuery, p store.Pa
 	if f.Internal != nil {
 		q.where("internal = ?", *f.Internal)
 	}
+	if f.Registration != nil {
+		q.where("COALESCE(registration, '') = ?", string(*f.Registration))
+	}
 	q.contains(f.Text, "name", "website", "id")
 	by, way := "created_at", down.turned(p)
 	if f.ByName {
@@ -112,15 +131,16 @@ func (s *Store) ListClients(ctx context.Context, f store.ClientQuery, p store.Pa
 	return rows(ctx, s, q.page(sqlListClients, way.order(by, "id"), p), q.args, intoClient)
 }
 
-const secretColumns = `id, client_id, hash, hint, created_at, expires_at, last_used_at`
+const secretColumns = `id, client_id, hash, hint, sealed, created_at, expires_at, last_used_at`
 
 func intoSecret(c *oauth.ClientSecret) []any {
-	return []any{&c.ID, &c.ClientID, sqldb.ScanBytes(c.Hash[:]), toOpt(&c.Hint), sqldb.ScanTime(&c.CreatedAt), sqldb.ScanTime(&c.ExpiresAt), sqldb.ScanTime(&c.LastUsedAt)}
+	return []any{&c.ID, &c.ClientID, sqldb.ScanBytes(c.Hash[:]), toOpt(&c.Hint), toOpt(&c.Sealed),
+		sqldb.ScanTime(&c.CreatedAt), sqldb.ScanTime(&c.ExpiresAt), sqldb.ScanTime(&c.LastUsedAt)}
 }
 
 const (
 	sqlCreateSecret = `INSERT INTO oauth_client_secrets (` + secretColumns + `)
-	SELECT $1, $2, $3, $4, $5, $6, $7 WHERE EXISTS (SELECT 1 FROM oauth_clients WHERE id = $2)
+	SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE EXISTS (SELECT 1 FROM oauth_clients WHERE id = $2)
 	ON CONFLICT (id) DO NOTHING`
 	sqlSecretExists = `SELECT EXISTS (SELECT 1 FROM oauth_client_secrets WHERE id = $1)`
 )
@@ -128,7 +148,7 @@ const (
 // CreateClientSecret implements [store.Clients].
 func (s *Store) CreateClientSecret(ctx context.Context, c *oauth.ClientSecret) error {
 	return s.write(ctx, func(ctx context.Context) error {
-		n, err := s.insert(ctx, sqlCreateSecret, c.ID, c.ClientID, c.Hash[:], opt(c.Hint),
+		n, err := s.insert(ctx, sqlCreateSecret, c.ID, c.ClientID, c.Hash[:], opt(c.Hint), opt(c.Sealed),
 			micros(c.CreatedAt), sqldb.Micros(c.ExpiresAt), sqldb.Micros(c.LastUsedAt))
 		return s.createdIn(ctx, n, err, sqlSecretExists, c.ID)
 	})

@@ -10,16 +10,17 @@ import (
 	"github.com/valetkey/valetkey/store"
 )
 
-const codeColumns = `id, hash, grant_id, client_id, subject, scopes, redirect_uri, code_challenge, issued_at, expires_at, used_at`
+const codeColumns = `id, hash, grant_id, client_id, subject, scopes, redirect_uri, code_challenge,
+	nonce, resources, issued_at, expires_at, used_at`
 
 func intoCode(c *oauth.AuthorizationCode) []any {
 	return []any{&c.ID, sqldb.ScanBytes(c.Hash[:]), &c.GrantID, &c.ClientID, &c.Subject, toWords(&c.Scopes), toOpt(&c.RedirectURI),
-		toOpt(&c.CodeChallenge), sqldb.ScanTime(&c.IssuedAt), sqldb.ScanTime(&c.ExpiresAt), sqldb.ScanTime(&c.UsedAt)}
+		toOpt(&c.CodeChallenge), toOpt(&c.Nonce), toWords(&c.Resources), sqldb.ScanTime(&c.IssuedAt), sqldb.ScanTime(&c.ExpiresAt), sqldb.ScanTime(&c.UsedAt)}
 }
 
 const (
 	sqlCreateCode = `INSERT INTO oauth_codes (` + codeColumns + `)
-	SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+	SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
 	WHERE EXISTS (SELECT 1 FROM oauth_grants WHERE id = $3 AND client_id = $4 AND subject = $5)
 	ON CONFLICT (id) DO NOTHING`
 	sqlCodeExists = `SELECT EXISTS (SELECT 1 FROM oauth_codes WHERE id = $1)`
@@ -29,7 +30,8 @@ const (
 func (s *Store) CreateCode(ctx context.Context, c *oauth.AuthorizationCode) error {
 	return s.write(ctx, func(ctx context.Context) error {
 		n, err := s.insert(ctx, sqlCreateCode, c.ID, c.Hash[:], c.GrantID, c.ClientID, c.Subject, words(c.Scopes),
-			opt(c.RedirectURI), opt(c.CodeChallenge), micros(c.IssuedAt), micros(c.ExpiresAt), sqldb.Micros(c.UsedAt))
+			opt(c.RedirectURI), opt(c.CodeChallenge), opt(c.Nonce), words(c.Resources),
+			micros(c.IssuedAt), micros(c.ExpiresAt), sqldb.Micros(c.UsedAt))
 		return s.createdIn(ctx, n, err, sqlCodeExists, c.ID)
 	})
 }
@@ -38,11 +40,7 @@ const sqlCode = `SELECT ` + codeColumns + ` FROM oauth_codes WHERE id = $1`
 
 // Code implements [store.Codes].
 func (s *Store) Code(ctx context.Context, id string) (*oauth.AuthorizationCode, error) {
-	c := new(oauth.AuthorizationCode)
-	if err := s.row(ctx, sqlCode, []any{id}, intoCode(c)...); err != nil {
-		return nil, err
-	}
-	return c, nil
+	return one(ctx, s, sqlCode, id, intoCode)
 }
 
 const (
@@ -82,50 +80,4 @@ func ignoreNotFound(err error) error {
 		return nil
 	}
 	return err
-}
-
-const requestColumns = `id, session_id, subject, client_id, response_type, redirect_uri, redirect_uri_sent, scopes,
-	state, code_challenge, created_at, expires_at, used_at`
-
-func intoRequest(r *oauth.AuthorizationRequest) []any {
-	return []any{&r.ID, &r.SessionID, &r.Subject, &r.ClientID, &r.ResponseType, &r.RedirectURI, &r.RedirectURISent,
-		toWords(&r.Scopes), toOpt(&r.State), toOpt(&r.CodeChallenge), sqldb.ScanTime(&r.CreatedAt), sqldb.ScanTime(&r.ExpiresAt), sqldb.ScanTime(&r.UsedAt)}
-}
-
-const (
-	sqlCreateRequest = `INSERT INTO oauth_requests (` + requestColumns + `)
-	SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 WHERE EXISTS (SELECT 1 FROM oauth_clients WHERE id = $4)
-	ON CONFLICT (id) DO NOTHING`
-	sqlRequestExists = `SELECT EXISTS (SELECT 1 FROM oauth_requests WHERE id = $1)`
-)
-
-// CreateRequest implements [store.Requests].
-func (s *Store) CreateRequest(ctx context.Context, r *oauth.AuthorizationRequest) error {
-	return s.write(ctx, func(ctx context.Context) error {
-		n, err := s.insert(ctx, sqlCreateRequest, r.ID, r.SessionID, r.Subject, r.ClientID, r.ResponseType, r.RedirectURI,
-			r.RedirectURISent, words(r.Scopes), opt(r.State), opt(r.CodeChallenge),
-			micros(r.CreatedAt), micros(r.ExpiresAt), sqldb.Micros(r.UsedAt))
-		return s.createdIn(ctx, n, err, sqlRequestExists, r.ID)
-	})
-}
-
-const sqlRequest = `SELECT ` + requestColumns + ` FROM oauth_requests WHERE id = $1`
-
-// Request implements [store.Requests].
-func (s *Store) Request(ctx context.Context, id string) (*oauth.AuthorizationRequest, error) {
-	r := new(oauth.AuthorizationRequest)
-	if err := s.row(ctx, sqlRequest, []any{id}, intoRequest(r)...); err != nil {
-		return nil, err
-	}
-	return r, nil
-}
-
-const (
-	sqlUseRequest  = `UPDATE oauth_requests SET used_at = $2 WHERE id = $1 AND used_at IS NULL AND expires_at > $2`
-	sqlRequestUsed = `SELECT used_at IS NOT NULL FROM oauth_requests WHERE id = $1`
-)
-
-// UseRequest implements [store.Requests].
-func (s *Store) UseRequest(ctx context.Context, id string, now time.Time) error {
-	return s.use(ctx, sqlUseRequest, sqlRequestUsed, id, micros(now))
 }

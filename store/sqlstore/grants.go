@@ -8,15 +8,16 @@ import (
 	"github.com/valetkey/valetkey/oauth"
 )
 
-const grantColumns = `id, client_id, subject, scopes, created_at, revoked_at, last_used_at`
+const grantColumns = `id, client_id, subject, scopes, resources, authentication, claims, created_at, revoked_at, last_used_at`
 
 func intoGrant(g *oauth.Grant) []any {
-	return []any{&g.ID, &g.ClientID, &g.Subject, toWords(&g.Scopes), sqldb.ScanTime(&g.CreatedAt), sqldb.ScanTime(&g.RevokedAt), sqldb.ScanTime(&g.LastUsedAt)}
+	return []any{&g.ID, &g.ClientID, &g.Subject, toWords(&g.Scopes), toWords(&g.Resources),
+		toAuthentication(&g.Authentication), toOpt(&g.Claims), sqldb.ScanTime(&g.CreatedAt), sqldb.ScanTime(&g.RevokedAt), sqldb.ScanTime(&g.LastUsedAt)}
 }
 
 const (
 	sqlCreateGrant = `INSERT INTO oauth_grants (` + grantColumns + `)
-	SELECT $1, $2, $3, $4, $5, $6, $7 WHERE EXISTS (SELECT 1 FROM oauth_clients WHERE id = $2)
+	SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 WHERE EXISTS (SELECT 1 FROM oauth_clients WHERE id = $2)
 	ON CONFLICT (id) DO NOTHING`
 	sqlGrantExists = `SELECT EXISTS (SELECT 1 FROM oauth_grants WHERE id = $1)`
 )
@@ -25,6 +26,7 @@ const (
 func (s *Store) CreateGrant(ctx context.Context, g *oauth.Grant) error {
 	return s.write(ctx, func(ctx context.Context) error {
 		n, err := s.insert(ctx, sqlCreateGrant, g.ID, g.ClientID, g.Subject, words(g.Scopes),
+			words(g.Resources), authentication(g.Authentication), opt(g.Claims),
 			micros(g.CreatedAt), sqldb.Micros(g.RevokedAt), sqldb.Micros(g.LastUsedAt))
 		return s.createdIn(ctx, n, err, sqlGrantExists, g.ID)
 	})
@@ -34,11 +36,7 @@ const sqlGrant = `SELECT ` + grantColumns + ` FROM oauth_grants WHERE id = $1`
 
 // Grant implements [store.Grants].
 func (s *Store) Grant(ctx context.Context, id string) (*oauth.Grant, error) {
-	g := new(oauth.Grant)
-	if err := s.row(ctx, sqlGrant, []any{id}, intoGrant(g)...); err != nil {
-		return nil, err
-	}
-	return g, nil
+	return one(ctx, s, sqlGrant, id, intoGrant)
 }
 
 const (

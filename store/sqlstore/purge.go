@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"time"
 
 	"github.com/valetkey/valetkey/store"
 )
@@ -25,6 +24,25 @@ const (
 	sqlPurgeRequests = `DELETE FROM oauth_requests WHERE id IN (
 	SELECT id FROM oauth_requests WHERE expires_at < $1 LIMIT $2)`
 
+	sqlPurgePushedRequests = `DELETE FROM oauth_pushed_requests WHERE id IN (
+	SELECT id FROM oauth_pushed_requests WHERE expires_at < $1 LIMIT $2)`
+
+	sqlPurgeDeviceCodes = `DELETE FROM oauth_device_codes WHERE id IN (
+	SELECT id FROM oauth_device_codes WHERE expires_at < $1 LIMIT $2)`
+
+	sqlPurgeReplays = `DELETE FROM oauth_replays WHERE id IN (
+	SELECT id FROM oauth_replays WHERE expires_at < $1 LIMIT $2)`
+
+	sqlPurgeSessionClients = `DELETE FROM oauth_session_clients WHERE (sid, client_id) IN (
+	SELECT sid, client_id FROM oauth_session_clients WHERE ended_at IS NULL AND expires_at < $1 LIMIT $2)`
+
+	sqlPurgeSessions = `DELETE FROM oauth_sessions WHERE sid IN (
+	SELECT s.sid FROM oauth_sessions s WHERE s.expires_at < $1
+	AND NOT EXISTS (SELECT 1 FROM oauth_session_clients c WHERE c.sid = s.sid) LIMIT $2)`
+
+	sqlPurgeKeys = `DELETE FROM oauth_keys WHERE id IN (
+	SELECT id FROM oauth_keys WHERE expires_at < $1 LIMIT $2)`
+
 	sqlPurgeSecrets = `DELETE FROM oauth_client_secrets WHERE id IN (
 	SELECT id FROM oauth_client_secrets WHERE expires_at < $1 LIMIT $2)`
 
@@ -33,7 +51,8 @@ const (
 	SELECT id FROM (SELECT id, at FROM oauth_events ORDER BY id LIMIT $2) AS oldest WHERE at < $1)`
 
 	nothingLeft = ` AND NOT EXISTS (SELECT 1 FROM oauth_tokens t WHERE t.grant_id = g.id)
-	AND NOT EXISTS (SELECT 1 FROM oauth_codes c WHERE c.grant_id = g.id)`
+	AND NOT EXISTS (SELECT 1 FROM oauth_codes c WHERE c.grant_id = g.id)
+	AND NOT EXISTS (SELECT 1 FROM oauth_device_codes d WHERE d.grant_id = g.id)`
 
 	sqlPurgeRevokedGrants = `DELETE FROM oauth_grants WHERE id IN (
 	SELECT g.id FROM oauth_grants g WHERE g.revoked_at < $1` + nothingLeft + ` LIMIT $2)`
@@ -41,25 +60,40 @@ const (
 	// A live grant remembers consent, unless a newer one remembers the same.
 	superseded = ` g.created_at < $1 AND g.revoked_at IS NULL
 	AND EXISTS (SELECT 1 FROM oauth_grants n WHERE n.subject = g.subject AND n.client_id = g.client_id
-		AND n.revoked_at IS NULL AND n.created_at > g.created_at AND n.scopes IS NOT DISTINCT FROM g.scopes)` + nothingLeft
+		AND n.revoked_at IS NULL AND n.created_at > g.created_at AND n.scopes IS NOT DISTINCT FROM g.scopes
+		AND n.resources IS NOT DISTINCT FROM g.resources)` + nothingLeft
 
 	sqlSupersededGrants      = `SELECT g.id FROM oauth_grants g WHERE` + superseded + ` LIMIT $2`
 	sqlPurgeSupersededGrants = `DELETE FROM oauth_grants AS g WHERE` + superseded + ` AND g.id = $2`
+
+	// A client that registered itself and was never used, or not for long.
+	unused = ` c.registration = 'dynamic' AND c.updated_at < $1
+	AND NOT EXISTS (SELECT 1 FROM oauth_grants g WHERE g.client_id = c.id)
+	AND NOT EXISTS (SELECT 1 FROM oauth_tokens t WHERE t.client_id = c.id AND t.kind <> 'registration')`
+
+	sqlUnusedClients      = `SELECT c.id FROM oauth_clients c WHERE` + unused + ` LIMIT $2`
+	sqlPurgeUnusedClients = `DELETE FROM oauth_clients AS c WHERE` + unused + ` AND c.id = $2`
 )
 
 // Purge implements [store.Store]. Each statement is a transaction of its own,
 // so that nobody waits long behind it.
-func (s *Store) Purge(ctx context.Context, dead, events time.Time, limit int) (int, error) {
-	at, limit := micros(dead), max(limit, 1)
+func (s *Store) Purge(ctx context.Context, h store.Horizon, limit int) (int, error) {
+	at, limit := micros(h.Dead), max(limit, 1)
 	tables := []struct {
 		sql  []string
 		args []any
 	}{
 		{[]string{sqlPurgeExpiredTokens, sqlPurgeRevokedTokens, sqlPurgeTokensOfGrants}, []any{at}},
-		{[]string{sqlPurgeCodes}, []any{at, micros(dead.Add(-store.UsedCodeMemory))}},
+		{[]string{sqlPurgeCodes}, []any{at, micros(h.Dead.Add(-store.UsedCodeMemory))}},
 		{[]string{sqlPurgeRequests}, []any{at}},
+		{[]string{sqlPurgePushedRequests}, []any{micros(h.Dead.Add(-store.PushedRequestMemory))}},
+		{[]string{sqlPurgeDeviceCodes}, []any{at}},
+		{[]string{sqlPurgeReplays}, []any{at}},
+		{[]string{sqlPurgeSessionClients}, []any{at}},
+		{[]string{sqlPurgeSessions}, []any{at}},
 		{[]string{sqlPurgeSecrets}, []any{at}},
-		{[]string{sqlPurgeEvents}, []any{micros(events)}},
+		{[]string{sqlPurgeEvents}, []any{micros(h.Events)}},
+		{[]string{sqlPurgeKeys}, []any{micros(h.Keys)}},
 		{[]string{sqlPurgeRevokedGrants}, []any{at}},
 	}
 	total := 0
@@ -81,21 +115,26 @@ func (s *Store) Purge(ctx context.Context, dead, events time.Time, limit int) (i
 			total += int(n)
 		}
 	}
-	n, err := s.purgeSuperseded(ctx, at, limit)
+	n, err := s.purgeFound(ctx, sqlSupersededGrants, sqlPurgeSupersededGrants, at, limit)
+	total += n
+	if err != nil {
+		return total, err
+	}
+	n, err = s.purgeFound(ctx, sqlUnusedClients, sqlPurgeUnusedClients, micros(h.Registrations), limit)
 	return total + n, err
 }
 
-// purgeSuperseded looks for superseded grants outside of any transaction, as
-// there is no index that finds them, and looks again at each before it goes.
-func (s *Store) purgeSuperseded(ctx context.Context, at int64, limit int) (n int, err error) {
-	ids, err := rows(ctx, s, sqlSupersededGrants, []any{at, limit}, func(id *string) []any { return []any{id} })
+// purgeFound looks for rows outside of any transaction, as no index leads to
+// those alone that may go, and looks again at each before it goes.
+func (s *Store) purgeFound(ctx context.Context, sqlFind, sqlPurge string, at int64, limit int) (n int, err error) {
+	ids, err := rows(ctx, s, sqlFind, []any{at, limit}, func(id *string) []any { return []any{id} })
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
 	err = s.write(ctx, func(ctx context.Context) error {
 		n = 0
 		for _, id := range ids {
-			gone, err := s.change(ctx, sqlPurgeSupersededGrants, at, *id)
+			gone, err := s.change(ctx, sqlPurge, at, *id)
 			if err != nil {
 				return err
 			}
@@ -110,13 +149,17 @@ func (s *Store) purgeSuperseded(ctx context.Context, at int64, limit int) (n int
 }
 
 // The foreign keys delete the rest.
-var subjectRows = []string{sqlDeleteClientsOf, sqlDeleteGrantsOf, sqlDeleteTokensOf, sqlDeleteRequestsOf}
+var subjectRows = []string{sqlDeleteClientsOf, sqlDeleteGrantsOf, sqlDeleteTokensOf, sqlDeleteRequestsOf,
+	sqlDeleteDeviceCodesOf, sqlDeleteSessionClientsOf}
 
 const (
 	sqlDeleteClientsOf  = `DELETE FROM oauth_clients WHERE owner = $1`
 	sqlDeleteGrantsOf   = `DELETE FROM oauth_grants WHERE subject = $1`
 	sqlDeleteTokensOf   = `DELETE FROM oauth_tokens WHERE subject = $1`
 	sqlDeleteRequestsOf = `DELETE FROM oauth_requests WHERE subject = $1`
+
+	sqlDeleteDeviceCodesOf    = `DELETE FROM oauth_device_codes WHERE subject = $1`
+	sqlDeleteSessionClientsOf = `DELETE FROM oauth_session_clients WHERE subject = $1`
 )
 
 // DeleteSubject implements [store.Store].

@@ -167,6 +167,15 @@ func (s *Store) row(ctx context.Context, query string, args []any, into ...any) 
 	return fault(err)
 }
 
+// one reads the only row of a query with one argument, or returns ErrNotFound.
+func one[V any](ctx context.Context, s *Store, query, arg string, into func(*V) []any) (*V, error) {
+	v := new(V)
+	if err := s.row(ctx, query, []any{arg}, into(v)...); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
 // rows scans every row of a query into a new V.
 func rows[V any](ctx context.Context, s *Store, query string, args []any, into func(*V) []any) ([]*V, error) {
 	if checkTexts(args) != nil {

@@ -9,19 +9,19 @@ import (
 	"github.com/valetkey/valetkey/store"
 )
 
-const tokenColumns = `id, kind, hash, grant_id, client_id, subject, scopes, issued_at, expires_at, revoked_at,
+const tokenColumns = `id, kind, hash, grant_id, client_id, subject, scopes, resources, issued_at, expires_at, revoked_at,
 	rotated_at, successor_id, name, description, hint, internal, last_used_at, last_used_network`
 
 func intoToken(t *oauth.Token) []any {
-	return []any{&t.ID, &t.Kind, sqldb.ScanBytes(t.Hash[:]), toOpt(&t.GrantID), toOpt(&t.ClientID), &t.Subject, toWords(&t.Scopes),
+	return []any{&t.ID, &t.Kind, sqldb.ScanBytes(t.Hash[:]), toOpt(&t.GrantID), toOpt(&t.ClientID), &t.Subject, toWords(&t.Scopes), toWords(&t.Resources),
 		sqldb.ScanTime(&t.IssuedAt), sqldb.ScanTime(&t.ExpiresAt), sqldb.ScanTime(&t.RevokedAt), sqldb.ScanTime(&t.RotatedAt), toOpt(&t.SuccessorID),
 		toOpt(&t.Name), toOpt(&t.Description), toOpt(&t.Hint), &t.Internal, sqldb.ScanTime(&t.LastUsedAt), toOpt(&t.LastUsedNetwork)}
 }
 
 const (
 	sqlCreateToken = `INSERT INTO oauth_tokens (` + tokenColumns + `)
-	SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18
-	WHERE (CAST($4 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM oauth_grants WHERE id = $4 AND client_id = $19 AND subject = $20))
+	SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19
+	WHERE (CAST($4 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM oauth_grants WHERE id = $4 AND client_id = $20 AND subject = $21))
 	AND (CAST($5 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM oauth_clients WHERE id = $5))
 	ON CONFLICT (id) DO NOTHING`
 	sqlTokenExists = `SELECT EXISTS (SELECT 1 FROM oauth_tokens WHERE id = $1)`
@@ -35,7 +35,7 @@ func (s *Store) CreateToken(ctx context.Context, t *oauth.Token) error {
 	}
 	return s.write(ctx, func(ctx context.Context) error {
 		n, err := s.insert(ctx, sqlCreateToken, t.ID, string(t.Kind), t.Hash[:], opt(t.GrantID), client, subject,
-			words(t.Scopes), micros(t.IssuedAt), sqldb.Micros(t.ExpiresAt), sqldb.Micros(t.RevokedAt), sqldb.Micros(t.RotatedAt),
+			words(t.Scopes), words(t.Resources), micros(t.IssuedAt), sqldb.Micros(t.ExpiresAt), sqldb.Micros(t.RevokedAt), sqldb.Micros(t.RotatedAt),
 			opt(t.SuccessorID), opt(t.Name), opt(t.Description), opt(t.Hint), t.Internal, sqldb.Micros(t.LastUsedAt), opt(t.LastUsedNetwork),
 			t.ClientID, t.Subject)
 		return s.createdIn(ctx, n, err, sqlTokenExists, t.ID)
@@ -44,7 +44,7 @@ func (s *Store) CreateToken(ctx context.Context, t *oauth.Token) error {
 
 // A token as it stands: with what its grant knows, and dead with it.
 const sqlTokens = `SELECT t.id, t.kind, t.hash, t.grant_id, COALESCE(t.client_id, g.client_id),
-	COALESCE(t.subject, g.subject), t.scopes, t.issued_at, t.expires_at,
+	COALESCE(t.subject, g.subject), t.scopes, t.resources, t.issued_at, t.expires_at,
 	COALESCE(t.revoked_at, g.revoked_at), t.rotated_at, t.successor_id, t.name, t.description, t.hint, t.internal,
 	t.last_used_at, t.last_used_network
 	FROM oauth_tokens t LEFT JOIN oauth_grants g ON g.id = t.grant_id`
@@ -53,11 +53,7 @@ const sqlToken = sqlTokens + ` WHERE t.id = $1`
 
 // Token implements [store.Tokens].
 func (s *Store) Token(ctx context.Context, id string) (*oauth.Token, error) {
-	t := new(oauth.Token)
-	if err := s.row(ctx, sqlToken, []any{id}, intoToken(t)...); err != nil {
-		return nil, err
-	}
-	return t, nil
+	return one(ctx, s, sqlToken, id, intoToken)
 }
 
 // unrevoked narrows to tokens that are not revoked, nor their grant.

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/valetkey/valetkey/internal/sqldb"
+	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
 
@@ -52,7 +53,7 @@ func (w words) Value() (driver.Value, error) {
 	}
 	for _, name := range w {
 		if name == "" || strings.Contains(name, " ") || !sqldb.Storable(name) {
-			return nil, fmt.Errorf("%q cannot be a scope or a grant type", name)
+			return nil, fmt.Errorf("%q cannot be one of several words in a column", name)
 		}
 	}
 	return strings.Join(w, " "), nil
@@ -75,6 +76,90 @@ func (t texts) Value() (driver.Value, error) {
 	return string(b), err
 }
 
+// document is a column of a JSON object, NULL when it would be empty.
+type document struct{ v any }
+
+// Value implements [driver.Valuer].
+func (d document) Value() (driver.Value, error) {
+	if form, ok := d.v.(map[string]string); ok {
+		for name, value := range form {
+			if !utf8.ValidString(name) || !utf8.ValidString(value) {
+				return nil, errText
+			}
+		}
+	}
+	b, err := json.Marshal(d.v)
+	if err != nil || string(b) == "{}" || string(b) == "null" {
+		return nil, err
+	}
+	return string(b), nil
+}
+
+func toDocument[V any](p *V) sqldb.Scanner {
+	return func(v any) error {
+		t, err := asText(v)
+		if err != nil || t == "" {
+			return err
+		}
+		return json.Unmarshal([]byte(t), p)
+	}
+}
+
+// authenticationColumn is how an [oauth.Authentication] looks in its column.
+type authenticationColumn struct {
+	SID  string   `json:"sid,omitempty"`
+	Time *int64   `json:"auth_time,omitempty"` // unix microseconds
+	AMR  []string `json:"amr,omitempty"`
+	ACR  string   `json:"acr,omitempty"`
+}
+
+func authentication(a oauth.Authentication) document {
+	c := authenticationColumn{SID: a.SID, AMR: a.AMR, ACR: a.ACR}
+	if !a.AuthTime.IsZero() {
+		t := micros(a.AuthTime)
+		c.Time = &t
+	}
+	return document{c}
+}
+
+func toAuthentication(p *oauth.Authentication) sqldb.Scanner {
+	return func(v any) error {
+		var c authenticationColumn
+		if err := toDocument(&c)(v); err != nil {
+			return err
+		}
+		*p = oauth.Authentication{SID: c.SID, AMR: c.AMR, ACR: c.ACR}
+		if c.Time != nil {
+			p.AuthTime = time.UnixMicro(*c.Time).UTC()
+		}
+		return nil
+	}
+}
+
+// toInterval reads a column of microseconds.
+func toInterval(p *time.Duration) sqldb.Scanner {
+	return func(v any) error {
+		n, ok := v.(int64)
+		if !ok {
+			return fmt.Errorf("sqlstore: an interval column holds a %T", v)
+		}
+		*p = time.Duration(n) * time.Microsecond
+		return nil
+	}
+}
+
+// toBytes reads bytes, none as nil.
+func toBytes(p *[]byte) sqldb.Scanner {
+	return func(v any) error {
+		b, ok := v.([]byte)
+		if !ok && v != nil {
+			return fmt.Errorf("sqlstore: a column of bytes holds a %T", v)
+		}
+		*p = append([]byte(nil), b...)
+		return nil
+	}
+}
+
 func asText(v any) (string, error) {
 	switch v := v.(type) {
 	case nil:
@@ -87,9 +172,10 @@ func asText(v any) (string, error) {
 	return "", fmt.Errorf("sqlstore: a text column holds a %T", v)
 }
 
-func toOpt(p *string) sqldb.Scanner {
-	return func(v any) (err error) {
-		*p, err = asText(v)
+func toOpt[T ~string](p *T) sqldb.Scanner {
+	return func(v any) error {
+		t, err := asText(v)
+		*p = T(t)
 		return err
 	}
 }
