@@ -35,7 +35,7 @@ var rules = map[string]rule{
 	"internal/liveness":    {imports: "oauth store internal/mint"},
 	"internal/lastuse":     {imports: "store"},
 	"internal/clientkeys":  {imports: "oauth internal/fetch internal/strictjson", external: "github.com/go-jose/go-jose"},
-	"internal/clientauth":  {imports: "oauth store internal/form internal/lastuse internal/mint internal/peer internal/liveness internal/respond"},
+	"internal/clientauth":  {imports: "oauth store internal/clientkeys internal/keyring internal/strictjson internal/form internal/lastuse internal/mint internal/peer internal/liveness internal/respond"},
 	"internal/keys":        {imports: "oauth store internal/keyring internal/mint internal/peer internal/respond", external: "github.com/go-jose/go-jose"},
 	"internal/guard":       {imports: "oauth store resource internal/csrf internal/lastuse internal/liveness internal/peer internal/respond internal/target"},
 

@@ -65,6 +65,8 @@ type Site struct {
 	Issuer string
 	// Env is added to the environment of every command, as NAME=value.
 	Env []string
+	// Transport reaches a server that speaks TLS; nil: plain HTTP.
+	Transport http.RoundTripper
 }
 
 // NewSite makes an installation in dir as an operator would, with "valetkey
@@ -145,7 +147,7 @@ func (s *Site) Start(ctx context.Context) (*Server, error) {
 		cmd.Wait()
 		close(srv.done)
 	}()
-	if err := srv.awaitReady(ctx, s.Issuer+"/readyz"); err != nil {
+	if err := srv.awaitReady(ctx, s.Transport, s.Issuer+"/readyz"); err != nil {
 		srv.Kill()
 		text, _ := os.ReadFile(logFile)
 		return nil, fmt.Errorf("%w\n%s", err, text)
@@ -153,10 +155,13 @@ func (s *Site) Start(ctx context.Context) (*Server, error) {
 	return srv, nil
 }
 
-func (v *Server) awaitReady(ctx context.Context, url string) error {
+func (v *Server) awaitReady(ctx context.Context, transport http.RoundTripper, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	if transport == nil {
+		transport = &http.Transport{DisableKeepAlives: true}
+	}
+	client := http.Client{Transport: transport}
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	for {
