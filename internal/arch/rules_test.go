@@ -37,6 +37,9 @@ var rules = map[string]rule{
 	"internal/clientkeys":  {imports: "oauth internal/fetch internal/strictjson", external: "github.com/go-jose/go-jose"},
 	"internal/clientauth":  {imports: "oauth store internal/clientkeys internal/keyring internal/strictjson internal/form internal/lastuse internal/mint internal/peer internal/liveness internal/respond"},
 	"internal/keys":        {imports: "oauth store internal/keyring internal/mint internal/peer internal/respond", external: "github.com/go-jose/go-jose"},
+	"internal/claims":      {imports: "oauth internal/strictjson"},
+	"internal/idtoken":     {imports: "oauth internal/claims internal/keys internal/strictjson"},
+	"internal/accesstoken": {imports: "oauth internal/keys"},
 	"internal/guard":       {imports: "oauth store resource internal/csrf internal/lastuse internal/liveness internal/peer internal/respond internal/target"},
 
 	// One endpoint, one room; none knows another.
@@ -45,6 +48,7 @@ var rules = map[string]rule{
 	"internal/introspect": {imports: "oauth store $helpers"},
 	"internal/revoke":     {imports: "oauth store $helpers"},
 	"internal/discovery":  {imports: "oauth $helpers internal/issuer"},
+	"internal/userinfo":   {imports: "oauth store resource internal/claims internal/guard internal/keys $helpers"},
 	"internal/ping":       {imports: "oauth resource $helpers"},
 	"internal/logout":     {imports: "oauth store $helpers internal/pages"},
 
