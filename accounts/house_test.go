@@ -123,7 +123,8 @@ func (h *house) open() {
 }
 
 // handler is the door, and beside it a page of the host: /me tells the session,
-// /secret wants a fresh one, /app is an application that waits.
+// /secret wants a fresh one, /app is an application that waits, /asks one with
+// wishes, and /how tells how the session came about.
 func (h *house) handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, p := range h.door.Patterns() {
@@ -150,6 +151,14 @@ func (h *house) handler() http.Handler {
 	})
 	mux.HandleFunc("GET /app", func(w http.ResponseWriter, r *http.Request) {
 		h.door.Login(w, r, oauth.LoginRequest{ReturnTo: "/me?from=app", Reason: oauth.LoginReason(r.URL.Query().Get("reason")), ClientName: "Uploader <b>"})
+	})
+	mux.HandleFunc("GET /asks", func(w http.ResponseWriter, r *http.Request) {
+		h.door.Login(w, r, oauth.LoginRequest{ReturnTo: "/how", ACRValues: []string{r.URL.Query().Get("acr"), "2"}, UILocales: []string{"tlh", "!\n"}})
+	})
+	mux.HandleFunc("GET /how", func(w http.ResponseWriter, r *http.Request) {
+		if s, err := h.door.Session(r); err == nil && s != nil {
+			io.WriteString(w, strings.Join(append(s.AMR, s.ACR), " "))
+		}
 	})
 	return peer.Identify(h.cfg.TrustedProxies, mux)
 }

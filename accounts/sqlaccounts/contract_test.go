@@ -45,12 +45,19 @@ func testAccounts(t *testing.T, s rooms) {
 	_, err := s.Account(ctx, "A")
 	is(t, "id in another case", err, accounts.ErrNotFound)
 
-	must(t, s.RenameAccount(ctx, "a", "New"), s.SetAdmin(ctx, "a", true), s.VerifyEmail(ctx, "a", a.Email),
+	claims := oauth.UserClaims{GivenName: "Maria", Birthdate: "0000-12-31", PhoneNumber: "+33123456789", PhoneNumberVerified: true,
+		Address: &oauth.Address{StreetAddress: "1 Main Street\nBack yard", Region: "Île-de-France"}, UpdatedAt: now.Unix()}
+	must(t, s.SetProfile(ctx, "a", "New", claims), s.SetAdmin(ctx, "a", true), s.VerifyEmail(ctx, "a", a.Email),
 		s.ConfirmPassword(ctx, "a", "hash of a", "", now))
 	is(t, "VerifyEmail of another address", s.VerifyEmail(ctx, "a", "b@example.org"), accounts.ErrNotFound)
 	got, err := s.Account(ctx, "a")
 	must(t, err)
-	same(t, "changed", got, &accounts.Account{ID: "a", Email: a.Email, EmailVerified: true, Name: "New", PasswordHash: "hash of a", Admin: true, CreatedAt: now, LastSignInAt: now})
+	same(t, "changed", got, &accounts.Account{ID: "a", Email: a.Email, EmailVerified: true, Name: "New", Claims: claims, PasswordHash: "hash of a", Admin: true, CreatedAt: now, LastSignInAt: now})
+
+	must(t, s.SetProfile(ctx, "a", "", oauth.UserClaims{}))
+	got, err = s.Account(ctx, "a")
+	must(t, err)
+	same(t, "without claims", got.Claims, oauth.UserClaims{})
 
 	must(t, s.ConfirmPassword(ctx, "a", "hash of a", "rehash", now))
 	is(t, "ConfirmPassword with the hash from before", s.ConfirmPassword(ctx, "a", "hash of a", "", now), accounts.ErrNotFound)
@@ -60,7 +67,7 @@ func testAccounts(t *testing.T, s rooms) {
 	is(t, "ConfirmPassword of a disabled account", s.ConfirmPassword(ctx, "a", "changed", "", now), accounts.ErrNotFound)
 	must(t, s.SetDisabled(ctx, "a", false), s.ConfirmPassword(ctx, "a", "changed", "", now))
 
-	for what, err := range map[string]error{"RenameAccount": s.RenameAccount(ctx, "x", ""), "SetAdmin": s.SetAdmin(ctx, "x", true), "SetDisabled": s.SetDisabled(ctx, "x", true),
+	for what, err := range map[string]error{"SetProfile": s.SetProfile(ctx, "x", "", claims), "SetAdmin": s.SetAdmin(ctx, "x", true), "SetDisabled": s.SetDisabled(ctx, "x", true),
 		"SetPassword": s.SetPassword(ctx, "x", ""), "DeleteAccount": s.DeleteAccount(ctx, "x"), "VerifyEmail": s.VerifyEmail(ctx, "x", "")} {
 		is(t, what, err, accounts.ErrNotFound)
 	}

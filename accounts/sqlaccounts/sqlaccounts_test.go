@@ -97,7 +97,8 @@ var now = time.Date(2026, 11, 23, 12, 0, 0, 123456000, time.UTC)
 func hash(s string) oauth.Hash { return oauth.HashSecret(oauth.Secret(s)) }
 
 func account(id string) *accounts.Account {
-	return &accounts.Account{ID: id, Email: id + "@example.org", Name: "Name of " + id, PasswordHash: "hash of " + id, CreatedAt: now}
+	return &accounts.Account{ID: id, Email: id + "@example.org", Name: "Name of " + id, PasswordHash: "hash of " + id, CreatedAt: now,
+		Claims: oauth.UserClaims{Nickname: id, Address: &oauth.Address{Country: "France"}}}
 }
 
 func session(id, accountID string) *accounts.Session {
