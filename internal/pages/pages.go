@@ -69,6 +69,8 @@ type Shell struct {
 	// FormAction lists origins ("https://app.example") and schemes
 	// ("com.example.app:") that the page's form may lead to by a redirect.
 	FormAction []string
+	// Frames lists the origins that the page's frames come from.
+	Frames []string
 }
 
 // View is what a template sees.
@@ -195,7 +197,7 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, s She
 		http.Error(w, "The server could not draw this page.", http.StatusInternalServerError)
 		return
 	}
-	p.headers(w.Header(), s.FormAction)
+	p.headers(w.Header(), s)
 	w.WriteHeader(status)
 	w.Write(text) // the browser is gone if this fails
 }
@@ -241,16 +243,14 @@ func (p *Pages) Path(local string) string {
 }
 
 // headers are those of security.md: what a page may load, embed and send.
-func (p *Pages) headers(h http.Header, formAction []string) {
-	action := "form-action 'self'"
-	for _, source := range formAction {
-		if validSource(source) {
-			action += " " + source
-		}
-	}
-	h.Set("Content-Security-Policy", strings.Join([]string{
+func (p *Pages) headers(h http.Header, s Shell) {
+	policy := []string{
 		"default-src 'none'", "style-src 'self'", "script-src 'self'", "img-src 'self' data:", "connect-src 'self'",
-		"font-src 'self'", "base-uri 'none'", "frame-ancestors 'none'", action}, "; "))
+		"font-src 'self'", "base-uri 'none'", "frame-ancestors 'none'", directive("form-action 'self'", s.FormAction)}
+	if len(s.Frames) > 0 {
+		policy = append(policy, directive("frame-src", s.Frames))
+	}
+	h.Set("Content-Security-Policy", strings.Join(policy, "; "))
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Frame-Options", "DENY")
@@ -263,6 +263,16 @@ func (p *Pages) headers(h http.Header, formAction []string) {
 	if p.cfg.Secure {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
+}
+
+// directive adds sources to a directive of the policy.
+func directive(text string, sources []string) string {
+	for _, source := range sources {
+		if validSource(source) {
+			text += " " + source
+		}
+	}
+	return text
 }
 
 // validSource keeps a source from ending its directive: an origin or a scheme

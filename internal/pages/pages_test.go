@@ -28,6 +28,7 @@ func samples() []sample {
 	all := append([]sample{}, ownSamples...)
 	all = append(all, accountsSamples...)
 	all = append(all, developmentSamples...)
+	all = append(all, logoutSamples...)
 	all = append(all, deviceSamples...)
 	return append(all, adminSamples...)
 }

@@ -41,6 +41,10 @@ func TestSecurityHeaders(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
+	framed := render(newPages(t, config()), pages.Shell{Frames: []string{"https://app.example", "https://a;script-src *"}}, pages.SignedOut{})
+	if csp := framed.Header().Get("Content-Security-Policy"); !strings.HasSuffix(csp, "; frame-src https://app.example") {
+		t.Errorf("a page with frames: got %q", csp)
+	}
 	cfg := config()
 	cfg.Secure = false
 	if got := render(newPages(t, cfg), shell, pages.ErrorPage{Status: 404}).Header().Get("Strict-Transport-Security"); got != "" {
@@ -188,6 +192,8 @@ func TestM15_HostileNamesAreHarmless(t *testing.T) {
 		pages.AuthorizationError{Client: hostile.Name, Got: hostile.Name, Parameter: hostile.Description},
 		pages.Applications{Clients: []*oauth.Client{hostile}, Tokens: []*oauth.Token{{Name: hostile.Name, Scopes: []string{"<script>"}}}},
 		pages.ClientDelete{Client: hostile},
+		pages.EndSession{Application: hostile.Name, SignedIn: true, Hidden: map[string]string{"state": hostile.Description}},
+		pages.SignedOut{Application: hostile.Name, Continue: "javascript:alert(1)", Told: []string{hostile.Name}, Frames: []string{"javascript:alert(1)"}},
 		pages.Activity{Events: []*oauth.Event{{Detail: hostile.Name, Network: "<script>", Type: "<script>"}}},
 	} {
 		got := render(p, pages.Shell{User: &oauth.User{Name: hostile.Name}, Session: session, Active: "x"}, page).Body.String()
@@ -199,5 +205,27 @@ func TestM15_HostileNamesAreHarmless(t *testing.T) {
 		if strings.Contains(got, "49") && !strings.Contains(got, "{{7*7}}") {
 			t.Errorf("%s computes what it was given", page.Template())
 		}
+	}
+}
+
+// The frame of session management is the one page that other sites may frame.
+func TestL6_CheckSessionFrame(t *testing.T) {
+	t.Parallel()
+	p := newPages(t, config())
+	w := httptest.NewRecorder()
+	p.CheckSession(w, "__Host-vk_bs")
+	csp, body := w.Header().Get("Content-Security-Policy"), w.Body.String()
+	if !strings.Contains(csp, "frame-ancestors *") || !strings.Contains(csp, "default-src 'none'; script-src 'self'") || w.Header().Get("X-Frame-Options") != "" {
+		t.Errorf("headers: %v", w.Header())
+	}
+	_, rest, _ := strings.Cut(body, `<script src="`)
+	src, _, _ := strings.Cut(rest, `"`)
+	if !strings.Contains(body, `data-cookie="__Host-vk_bs"></script>`) || strings.Count(body, "<script") != 1 {
+		t.Errorf("got %s", body)
+	}
+	asset := httptest.NewRecorder()
+	p.Assets().ServeHTTP(asset, httptest.NewRequest("GET", src, nil))
+	if asset.Code != 200 {
+		t.Errorf("%q: got %d", src, asset.Code)
 	}
 }
