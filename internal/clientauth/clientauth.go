@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/clientkeys"
 	"github.com/valetkey/valetkey/internal/form"
+	"github.com/valetkey/valetkey/internal/keyring"
 	"github.com/valetkey/valetkey/internal/lastuse"
 	"github.com/valetkey/valetkey/internal/liveness"
 	"github.com/valetkey/valetkey/internal/mint"
@@ -28,6 +31,13 @@ type Config struct {
 	Live   *liveness.Checker
 	Now    func() time.Time
 	Logger *slog.Logger // hears when a secret's last use could not be recorded; nil: nobody does
+	// Issuer is whom a client assertion must be made for.
+	Issuer string
+	// Keys verify private_key_jwt; nil: the method is not on offer.
+	Keys *clientkeys.Keys
+	// Ring opens the sealed secrets behind client_secret_jwt; nil: the method is
+	// not on offer.
+	Ring *keyring.Ring
 	// AnySecretMethod takes a secret by Basic and in the body, whichever of the
 	// two the client is registered for.
 	AnySecretMethod bool
@@ -36,13 +46,14 @@ type Config struct {
 // Authenticator authenticates clients. It remembers recent failures.
 type Authenticator struct {
 	cfg      Config
+	origin   string // of the issuer
 	failures *throttle
 	uses     *lastuse.Recorder
 }
 
 // New returns an authenticator.
 func New(c Config) *Authenticator {
-	return &Authenticator{cfg: c, failures: newThrottle(c.Now), uses: lastuse.New(c.Now, c.Logger)}
+	return &Authenticator{cfg: c, origin: origin(c.Issuer), failures: newThrottle(c.Now), uses: lastuse.New(c.Now, c.Logger)}
 }
 
 // Wait blocks until the uses of secrets seen so far are recorded, for shutdown
@@ -53,14 +64,25 @@ func (a *Authenticator) Wait() { a.uses.Wait() }
 type credentials struct {
 	method   oauth.AuthMethod
 	clientID string
-	secret   oauth.Secret // empty with AuthNone
+	secret   oauth.Secret // with the two methods that send it
+	// assertion is there with the two methods that sign one.
+	assertion assertion
 }
+
+// failure is a refusal that counts: somebody showed a proof, and it was wrong.
+type failure struct {
+	answer error
+	detail string // for the audit trail
+}
+
+func (f *failure) Error() string { return f.detail + ": " + f.answer.Error() }
+func (f *failure) Unwrap() error { return f.answer }
 
 // Authenticate returns the live client that sent the request. A refusal is an
 // [*oauth.Error] of code invalid_client, invalid_request (two methods at once)
 // or slow_down; any other error is a fault.
 func (a *Authenticator) Authenticate(r *http.Request, f form.Values) (*oauth.Client, error) {
-	given, err := read(r, f)
+	given, err := a.read(r, f)
 	if err != nil {
 		return nil, err
 	}
@@ -68,26 +90,28 @@ func (a *Authenticator) Authenticate(r *http.Request, f form.Values) (*oauth.Cli
 	network := peer.From(ctx).Network()
 	source := given.clientID + "|" + network
 	if given.method != oauth.AuthNone && a.failures.over(source) {
-		return nil, respond.TooMany("Too many wrong client secrets came from this network. Wait a minute.")
+		return nil, respond.TooMany("Too many wrong client credentials came from this network. Wait a minute.")
 	}
-	client, err := a.verify(ctx, given)
-	if errors.Is(err, errWrongSecret) {
+	client, err := a.verify(ctx, given, r.URL.Path)
+	var wrong *failure
+	if errors.As(err, &wrong) {
 		a.failures.add(source)
-		if err := a.record(ctx, client, network); err != nil {
+		if err := a.record(ctx, client, network, wrong.detail); err != nil {
 			return nil, err
 		}
-		return nil, refuse(err)
+		return nil, wrong.answer
 	}
-	if err == nil {
-		peer.NoteClient(ctx, client.ID)
+	if err != nil {
+		return nil, err
 	}
-	return client, err
+	peer.NoteClient(ctx, client.ID)
+	return client, nil
 }
 
 // read decides which method was used (RFC 6749 §2.3: no more than one).
-func read(r *http.Request, f form.Values) (credentials, error) {
+func (a *Authenticator) read(r *http.Request, f form.Values) (credentials, error) {
 	var used []credentials
-	for _, method := range []func(*http.Request, form.Values) (credentials, bool, error){basic, post} {
+	for _, method := range []func(*http.Request, form.Values) (credentials, bool, error){basic, post, a.readAssertion} {
 		given, ok, err := method(r, f)
 		if err != nil {
 			return credentials{}, err
@@ -103,35 +127,32 @@ func read(r *http.Request, f form.Values) (credentials, error) {
 		return used[0], nil
 	}
 	return credentials{}, &oauth.Error{Code: oauth.InvalidRequest,
-		Description: "The client authenticates by more than one method. Use either the Authorization header or client_secret."}
+		Description: "The client authenticates by more than one method. Use one of the Authorization header, client_secret and client_assertion."}
 }
 
-var errWrongSecret = errors.New("wrong or missing client secret")
-
-// verify compares the secret, the method, and whether the client is alive. The
-// look-ups and comparisons are the same whether or not the client exists. With
-// errWrongSecret the client, if there is one, is returned too.
-func (a *Authenticator) verify(ctx context.Context, given credentials) (*oauth.Client, error) {
+// verify checks the proof, the method, and whether the client is alive; path is
+// the endpoint that is asked. The look-ups and comparisons are the same whether or
+// not the client exists. With a failure the client, if there is one, is returned
+// too.
+func (a *Authenticator) verify(ctx context.Context, given credentials, path string) (*oauth.Client, error) {
 	client, err := a.cfg.Store.Client(ctx, given.clientID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, fmt.Errorf("look up client: %w", err)
 	}
-	var secretID string // of the secret that was shown
-	if given.method != oauth.AuthNone {
-		if secretID, err = a.holdsSecret(ctx, given); err != nil {
-			return nil, err
-		}
+	shown, err := a.prove(ctx, client, given)
+	if err != nil {
+		return nil, err
 	}
 	switch {
 	case client == nil && given.method == oauth.AuthNone:
 		return nil, refuse(ErrUnknownClient)
 	case client == nil:
-		return nil, errors.Join(errWrongSecret, ErrUnknownClient)
-	case given.method != oauth.AuthNone && secretID == "":
-		return client, errWrongSecret
+		return nil, &failure{detail: "unknown client", answer: refuse(ErrUnknownClient)}
+	case !shown.right:
+		return client, &failure{detail: "wrong client " + given.kind(), answer: refuse(shown.why)}
 	case client.AuthMethod != given.method && given.method == oauth.AuthNone:
 		return nil, refuse(errors.New("a confidential client sent no secret"))
-	case client.AuthMethod != given.method && (client.Public() || !a.cfg.AnySecretMethod):
+	case !a.registered(client, given.method):
 		return nil, &oauth.Error{Code: oauth.InvalidClient, Description: fmt.Sprintf("This client is registered for %s and used %s.", client.AuthMethod, given.method)}
 	}
 	if err := a.cfg.Live.ClientRow(ctx, client); errors.Is(err, liveness.ErrDead) {
@@ -139,50 +160,92 @@ func (a *Authenticator) verify(ctx context.Context, given credentials) (*oauth.C
 	} else if err != nil {
 		return nil, err
 	}
-	if secretID != "" {
-		a.uses.Record(ctx, secretID, func(ctx context.Context, now time.Time) error {
-			return a.cfg.Store.TouchClientSecret(ctx, secretID, now)
+	if given.assertion.jws != "" {
+		if err := a.checkAssertion(ctx, client, given.assertion, path); err != nil {
+			return client, err
+		}
+	}
+	if shown.secretID != "" {
+		a.uses.Record(ctx, shown.secretID, func(ctx context.Context, now time.Time) error {
+			return a.cfg.Store.TouchClientSecret(ctx, shown.secretID, now)
 		})
 	}
 	return client, nil
 }
 
+// registered holds the client to its method (RFC 7591 §2).
+func (a *Authenticator) registered(client *oauth.Client, used oauth.AuthMethod) bool {
+	sends := []oauth.AuthMethod{oauth.AuthBasic, oauth.AuthPost}
+	return client.AuthMethod == used ||
+		a.cfg.AnySecretMethod && slices.Contains(sends, client.AuthMethod) && slices.Contains(sends, used)
+}
+
+// shown is what a proof came to.
+type shown struct {
+	right    bool   // it is the client's, or none was needed
+	secretID string // of the secret behind it
+	why      error  // if it is not right
+}
+
+// prove checks the proof by its method. client is nil if there is none.
+func (a *Authenticator) prove(ctx context.Context, client *oauth.Client, given credentials) (shown, error) {
+	switch given.method {
+	case oauth.AuthNone:
+		return shown{right: true}, nil
+	case oauth.AuthPrivateKeyJWT:
+		err := a.signedWithKey(ctx, client, given.assertion)
+		return shown{right: err == nil, why: err}, nil
+	case oauth.AuthSecretJWT:
+		return a.anySecret(ctx, given.clientID, func(s *oauth.ClientSecret) bool { return a.signedWithSecret(s, given.assertion) })
+	}
+	hash := oauth.HashSecret(given.secret)
+	return a.anySecret(ctx, given.clientID, func(s *oauth.ClientSecret) bool { return s.Hash.Equal(hash) })
+}
+
+// kind is what the proof is called in the audit trail.
+func (c credentials) kind() string {
+	if c.assertion.jws != "" {
+		return "assertion"
+	}
+	return "secret"
+}
+
+var errWrongSecret = errors.New("wrong or missing client secret")
+
 // active is how many secrets a client may have alive at once, so that one can
 // be rotated without an outage.
 const active = 2
 
-// holdsSecret returns the id of the secret that was shown, or "" if it is none
-// of the client's. It compares with the hash of every live one in constant
-// time, and with as many made-up ones as are missing.
-func (a *Authenticator) holdsSecret(ctx context.Context, given credentials) (string, error) {
-	secrets, err := a.cfg.Store.ClientSecrets(ctx, given.clientID)
+// anySecret finds the client's live secret that a proof was made with. It asks
+// about every live one, and about as many made-up ones as are missing.
+func (a *Authenticator) anySecret(ctx context.Context, clientID string, made func(*oauth.ClientSecret) bool) (shown, error) {
+	secrets, err := a.cfg.Store.ClientSecrets(ctx, clientID)
 	if err != nil {
-		return "", fmt.Errorf("look up client secrets: %w", err)
+		return shown{}, fmt.Errorf("look up client secrets: %w", err)
 	}
-	now, hash := a.cfg.Now(), oauth.HashSecret(given.secret)
+	now := a.cfg.Now()
 	live := make([]*oauth.ClientSecret, 0, active)
 	for i := len(secrets) - 1; i >= 0 && len(live) < active; i-- { // newest first
 		if s := secrets[i]; s.ExpiresAt.IsZero() || now.Before(s.ExpiresAt) {
 			live = append(live, s)
 		}
 	}
-	nobody := &oauth.ClientSecret{}
-	id := ""
+	nobody, out := &oauth.ClientSecret{}, shown{why: errWrongSecret}
 	for i := range active {
 		s := nobody
 		if i < len(live) {
 			s = live[i]
 		}
-		if s.Hash.Equal(hash) {
-			id = s.ID
+		if made(s) && s != nobody {
+			out = shown{right: true, secretID: s.ID}
 		}
 	}
-	return id, nil
+	return out, nil
 }
 
 // record writes the failure into the audit trail, unless the network has filled
 // more than its share of it. client is nil if there is none.
-func (a *Authenticator) record(ctx context.Context, client *oauth.Client, network string) error {
+func (a *Authenticator) record(ctx context.Context, client *oauth.Client, network, detail string) error {
 	if a.failures.over(network) {
 		return nil
 	}
@@ -193,7 +256,7 @@ func (a *Authenticator) record(ctx context.Context, client *oauth.Client, networ
 		Network: network, RequestID: peer.From(ctx).RequestID, Detail: "unknown client",
 	}
 	if client != nil {
-		e.ClientID, e.Subject, e.Detail = client.ID, client.Owner, "wrong client secret"
+		e.ClientID, e.Subject, e.Detail = client.ID, client.Owner, detail
 	}
 	if err := a.cfg.Store.RecordEvent(ctx, e); err != nil {
 		return fmt.Errorf("record failed client authentication: %w", err)
@@ -205,7 +268,7 @@ func (a *Authenticator) record(ctx context.Context, client *oauth.Client, networ
 func refuse(cause error) error {
 	return &oauth.Error{
 		Code:        oauth.InvalidClient,
-		Description: "Client authentication failed: unknown client, wrong or missing secret, or another method than the client is registered for.",
+		Description: "Client authentication failed: unknown client, wrong or missing secret or assertion, or another method than the client is registered for.",
 		Cause:       cause,
 	}
 }
