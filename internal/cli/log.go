@@ -28,7 +28,7 @@ func newLogger(w io.Writer, c config.Log) *slog.Logger {
 }
 
 // minted matches what package mint makes, of whatever brand.
-var minted = regexp.MustCompile(`[a-z0-9]{1,10}_(?:at|rt|pat|ac|cs|dc)_[0-9A-Za-z]{58}`)
+var minted = regexp.MustCompile(`[a-z0-9]{1,10}_(?:at|rt|pat|ac|cs|dc|it|rg)_[0-9A-Za-z]{58}`)
 
 func strikeOut(_ []string, a slog.Attr) slog.Attr {
 	var text string

@@ -36,6 +36,8 @@ const (
 	PersonalToken     Kind = "pat"
 	AuthorizationCode Kind = "ac"
 	ClientSecret      Kind = "cs"
+	InitialToken      Kind = "it" // RFC 7591 §3
+	RegistrationToken Kind = "rg" // RFC 7592 §3
 	DeviceCode        Kind = "dc" // RFC 8628 §3.2
 )
 

@@ -26,8 +26,8 @@ func newMint(t testing.TB) *mint.Mint {
 func TestDrawnSecretHasThePublishedForm(t *testing.T) {
 	t.Parallel()
 	m := newMint(t)
-	form := regexp.MustCompile(`^vk_(at|rt|pat|ac|cs|dc)_[0-9A-Za-z]{58}$`)
-	for _, kind := range []mint.Kind{mint.AccessToken, mint.RefreshToken, mint.PersonalToken, mint.AuthorizationCode, mint.ClientSecret, mint.DeviceCode} {
+	form := regexp.MustCompile(`^vk_(at|rt|pat|ac|cs|dc|it|rg)_[0-9A-Za-z]{58}$`)
+	for _, kind := range []mint.Kind{mint.AccessToken, mint.RefreshToken, mint.PersonalToken, mint.AuthorizationCode, mint.ClientSecret, mint.InitialToken, mint.RegistrationToken, mint.DeviceCode} {
 		d := m.Draw(kind, noon)
 		if !form.MatchString(string(d.Secret)) {
 			t.Errorf("%s: %q does not match %s", kind, string(d.Secret), form)
