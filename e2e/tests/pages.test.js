@@ -63,6 +63,15 @@ test('empty settings', () => as(reader, async (page, look) => {
   await look('applications-empty')
 }))
 
+test('a profile that is not right yet', () => as(reader, async (page, look) => {
+  await page.goto(server.url + '/account/settings/profile/')
+  await page.locator('#birthdate').fill('yesterday')
+  await page.locator('#phone_number').fill('0123')
+  await page.locator('#street_address').fill('1 Main Street')
+  await Promise.all([page.waitForNavigation(), page.getByRole('button', { name: 'Save' }).click()])
+  await look('profile-refused')
+}))
+
 test('forms that are not right yet', () => as(reader, async (page, look) => {
   for (const kind of ['application', 'token']) {
     await page.goto(server.url + applications)

@@ -143,6 +143,30 @@ for (const javaScript of [true, false]) {
       await other.close()
     })
 
+    test('a profile: what is wrong is told, and what is right is kept', async () => {
+      const typed = {
+        name: 'Maria Stone', given_name: 'Maria', middle_name: 'Anna', family_name: 'Stone', nickname: 'Mia',
+        website: 'https://maria.example/', profile: 'https://example.org/maria', picture: 'https://example.org/maria.png',
+        gender: 'female', birthdate: '31.12.1990', zoneinfo: 'Paris', locale: 'en-GB', phone_number: '+33 1 23 45 67 89',
+        street_address: '1 Main Street\nBack yard', formatted: '1 Main Street\n75001 Paris', postal_code: '75001', locality: 'Paris',
+        region: 'Île-de-France', country: 'France'
+      }
+      const kept = { ...typed, birthdate: '1990-12-31', zoneinfo: 'Europe/Paris', phone_number: '+33123456789' }
+      const values = () => page.locator('fieldset :is(input, textarea)').evaluateAll(list => Object.fromEntries(list.map(e => [e.name, e.value])))
+      await page.goto(server.url + '/account/settings/profile/')
+      for (const [name, value] of Object.entries(typed)) await page.locator(`#${name}`).fill(value)
+      await submit()
+      assert.equal(await page.locator('.summary li').count(), 2)
+      await page.locator('.summary a').first().click()
+      assert.equal(await page.evaluate(() => document.activeElement.id), 'birthdate', 'the link in the summary leads to the field')
+      assert.deepEqual(await values(), typed, 'nothing needs to be typed twice')
+      await page.locator('#birthdate').fill(kept.birthdate)
+      await page.locator('#zoneinfo').fill(kept.zoneinfo)
+      await submit()
+      assert.match(await page.locator('.done').innerText(), /Your profile is saved/)
+      assert.deepEqual(await values(), kept)
+    })
+
     test('a token by the keyboard alone', async () => {
       await page.goto(server.url + applications)
       await tabTo('a', 'New token')
