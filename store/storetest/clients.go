@@ -46,6 +46,9 @@ var clientTests = map[string]func(*testing.T, *suite){
 			s.token("at-"+id, oauth.AccessToken, g)
 			s.must(s.CreateToken(s.ctx, &oauth.Token{ID: "cc-" + id, Kind: oauth.AccessToken, ClientID: id, Subject: id, IssuedAt: start}))
 			s.request("r-"+id, id, "alice")
+			s.pushed("p-"+id, id)
+			s.device("d-"+id, "D"+id, id)
+			s.signIn("sid", id, "alice")
 		}
 		s.personal("pat", "alice")
 		s.must(s.DeleteClient(s.ctx, "gone"))
@@ -64,12 +67,17 @@ var clientTests = map[string]func(*testing.T, *suite){
 			s.want(err, want)
 			_, err = s.Request(s.ctx, "r-"+id)
 			s.want(err, want)
+			_, err = s.PushedRequest(s.ctx, "p-"+id)
+			s.want(err, want)
+			_, err = s.DeviceCode(s.ctx, "d-"+id)
+			s.want(err, want)
 			secrets, err := s.ClientSecrets(s.ctx, id)
 			s.must(err)
 			equal(t, len(secrets) == 0, want != nil)
 		}
 		_, err := s.Token(s.ctx, "pat")
 		s.must(err)
+		s.signedIn("sid", &oauth.SessionClient{SID: "sid", ClientID: "kept", Subject: "alice", ExpiresAt: start.Add(time.Hour)})
 
 		// A new client of the old id inherits nothing.
 		s.client("gone")
@@ -77,12 +85,43 @@ var clientTests = map[string]func(*testing.T, *suite){
 		s.must(err)
 		equal(t, ids(tokens, tokenID), []string{})
 	},
+	"Fingerprint": func(t *testing.T, s *suite) {
+		for _, c := range []oauth.Client{{ID: "none1"}, {ID: "none2"}, {ID: "c1", Fingerprint: "f1"}, {ID: "c2", Fingerprint: "f2"}} {
+			c.CreatedAt, c.UpdatedAt = start, start
+			s.must(s.CreateClient(s.ctx, &c))
+		}
+		is := func(fingerprint, want string) {
+			t.Helper()
+			got, err := s.ClientByFingerprint(s.ctx, fingerprint)
+			if want == "" {
+				s.want(err, store.ErrNotFound)
+				return
+			}
+			s.must(err)
+			equal(t, got.ID, want)
+		}
+		is("f1", "c1")
+		is("F1", "")
+		is("", "")
+		s.want(s.CreateClient(s.ctx, &oauth.Client{ID: "c3", Fingerprint: "f1"}), store.ErrExists)
+		s.want(s.UpdateClient(s.ctx, &oauth.Client{ID: "c2", Fingerprint: "f1"}), store.ErrExists)
+		s.want(s.UpdateClient(s.ctx, &oauth.Client{ID: "c3", Fingerprint: "f3"}), store.ErrNotFound)
+		is("f2", "c2")                                                            // the refused update changed nothing
+		s.must(s.UpdateClient(s.ctx, &oauth.Client{ID: "c1", Fingerprint: "f1"})) // its own
+		s.must(s.UpdateClient(s.ctx, &oauth.Client{ID: "c1"}))                    // given up
+		is("f1", "")
+		s.must(s.UpdateClient(s.ctx, &oauth.Client{ID: "c2", Fingerprint: "f1"}))
+		is("f1", "c2")
+		s.must(s.DeleteClient(s.ctx, "c2"))
+		is("f1", "")
+	},
 	"List": func(t *testing.T, s *suite) {
 		yes, no := true, false
+		byHand, dynamic, document := oauth.RegisteredByHand, oauth.RegisteredDynamically, oauth.RegisteredByDocument
 		for i, c := range []oauth.Client{
 			{ID: "b", Name: "Beta 100%", Owner: "alice"},
 			{ID: "a", Name: "ALPHA_x", Owner: "bob", Website: "https://Site.example"},
-			{ID: "d", Name: "delta", Owner: "alice", Internal: true},
+			{ID: "d", Name: "delta", Owner: "alice", Internal: true, Registration: dynamic},
 			{ID: "c", Name: "ÉTUDE", Owner: "alice"},
 		} {
 			c.CreatedAt = start.Add(time.Duration(i/2) * time.Second) // b and a, d and c at once
@@ -98,6 +137,9 @@ var clientTests = map[string]func(*testing.T, *suite){
 			{"owner is exact", store.ClientQuery{Owner: "Alice"}, []string{}},
 			{"internal", store.ClientQuery{Internal: &yes}, []string{"d"}},
 			{"not internal", store.ClientQuery{Internal: &no, Owner: "alice"}, []string{"c", "b"}},
+			{"by hand", store.ClientQuery{Registration: &byHand}, []string{"c", "b", "a"}},
+			{"registered itself", store.ClientQuery{Registration: &dynamic}, []string{"d"}},
+			{"a document", store.ClientQuery{Registration: &document}, []string{}},
 			{"text in the name, other case", store.ClientQuery{Text: "alpha"}, []string{"a"}},
 			{"text in the website", store.ClientQuery{Text: "SITE.EX"}, []string{"a"}},
 			{"text in the id", store.ClientQuery{Text: "D"}, []string{"d", "c"}},
@@ -193,7 +235,11 @@ var clientTests = map[string]func(*testing.T, *suite){
 			s.token("rt-"+g.ID, oauth.RefreshToken, g)
 			s.personal("pat-"+g.ID, g.Subject)
 			s.request("r-"+g.ID, "other", g.Subject)
+			s.device("d-"+g.ID, "D"+g.ID, "other")
+			s.must(s.ApproveDeviceCode(s.ctx, "d-"+g.ID, g.ID, start))
+			s.signIn("s-"+g.ID, "other", g.Subject)
 		}
+		s.must(s.CreateDeviceCode(s.ctx, &oauth.DeviceCode{ID: "d-named", UserCode: "NAMED", ClientID: "other", Subject: "alice", IssuedAt: start}))
 		s.must(s.DeleteSubject(s.ctx, "alice"))
 		s.must(s.DeleteSubject(s.ctx, "alice"))
 		for _, tc := range []struct {
@@ -209,6 +255,11 @@ var clientTests = map[string]func(*testing.T, *suite){
 			{"her token", func() error { _, err := s.Token(s.ctx, "rt-g-alice"); return err }, store.ErrNotFound},
 			{"her personal token", func() error { _, err := s.Token(s.ctx, "pat-g-alice"); return err }, store.ErrNotFound},
 			{"her request", func() error { _, err := s.Request(s.ctx, "r-g-alice"); return err }, store.ErrNotFound},
+			{"her device", func() error { _, err := s.DeviceCode(s.ctx, "d-g-alice"); return err }, store.ErrNotFound},
+			{"a device with her name", func() error { _, err := s.DeviceCode(s.ctx, "d-named"); return err }, store.ErrNotFound},
+			{"her session", func() error { return s.DeleteSessionClient(s.ctx, "s-g-alice", "other") }, store.ErrNotFound},
+			{"his device", func() error { _, err := s.DeviceCode(s.ctx, "d-g-bob"); return err }, nil},
+			{"his session", func() error { return s.DeleteSessionClient(s.ctx, "s-g-bob", "other") }, nil},
 			{"another client", func() error { _, err := s.Client(s.ctx, "other"); return err }, nil},
 			{"his grant", func() error { _, err := s.Grant(s.ctx, "g-bob"); return err }, nil},
 			{"his code", func() error { _, err := s.Code(s.ctx, "ac-g-bob"); return err }, nil},

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,6 +34,44 @@ var keyTests = map[string]func(*testing.T, *suite){
 		got, err := s.SigningKeys(s.ctx)
 		s.must(err)
 		equal(t, got, []*store.SigningKey{k3, k2, k1})
+	},
+	// Published, signing, retiring.
+	"Rotation": func(t *testing.T, s *suite) {
+		key := func(id, alg string, state store.KeyState) *store.SigningKey {
+			return &store.SigningKey{ID: id, Algorithm: alg, State: state, Sealed: "x", Public: []byte{1}, CreatedAt: start}
+		}
+		k1, k2 := key("k1", "ES256", store.KeyActive), key("k2", "ES256", store.KeyNext)
+		s.must(s.CreateKey(s.ctx, k1))
+		s.must(s.CreateKey(s.ctx, k2)) // a next key stands beside the active one
+		s.must(s.CreateKey(s.ctx, key("other", "RS256", store.KeyNext)))
+		s.want(s.CreateKey(s.ctx, key("k3", "ES256", store.KeyNext)), store.ErrExists) // one next key an algorithm
+		s.must(s.CreateKey(s.ctx, key("r1", "ES256", store.KeyRetiring)))
+		s.must(s.CreateKey(s.ctx, key("r2", "ES256", store.KeyRetiring))) // any number of retiring ones
+
+		s.want(s.ActivateKey(s.ctx, "none", start), store.ErrNotFound)
+		s.want(s.ActivateKey(s.ctx, "k1", start), store.ErrUsed)      // it is
+		s.want(s.ActivateKey(s.ctx, "r1", start), store.ErrUsed)      // never again
+		s.want(s.ActivateKey(s.ctx, "k2", start), store.ErrUsed)      // another one is
+		s.want(s.RetireKey(s.ctx, "k2", start, start), store.ErrUsed) // it never signed
+
+		when := start.Add(time.Hour)
+		s.must(s.InTx(s.ctx, func(ctx context.Context, tx store.Store) error {
+			if err := tx.RetireKey(ctx, "k1", when, when.Add(time.Hour)); err != nil {
+				return err
+			}
+			return tx.ActivateKey(ctx, "k2", when)
+		}))
+		s.want(s.ActivateKey(s.ctx, "k2", when.Add(time.Second)), store.ErrUsed)
+		s.must(s.CreateKey(s.ctx, key("k3", "ES256", store.KeyNext))) // the place is free
+		k1.State, k1.RetiredAt, k1.ExpiresAt = store.KeyRetiring, when, when.Add(time.Hour)
+		k2.State, k2.ActiveAt = store.KeyActive, when
+		got, err := s.SigningKeys(s.ctx)
+		s.must(err)
+		for _, want := range []*store.SigningKey{k1, k2} {
+			i := slices.IndexFunc(got, func(k *store.SigningKey) bool { return k.ID == want.ID })
+			equal(t, got[i], want)
+		}
+		s.must(s.ActivateKey(s.ctx, "other", when)) // no key of its algorithm is active
 	},
 }
 

@@ -31,7 +31,7 @@ func (s *suite) purgeTo(h store.Horizon, limit int) int {
 	return 0
 }
 
-// left checks which of the tokens, codes, requests and grants are still there.
+// left checks which of the rows are still there.
 func (s *suite) left(want map[string]bool) {
 	s.t.Helper()
 	for id, want := range want {
@@ -41,6 +41,9 @@ func (s *suite) left(want map[string]bool) {
 			func() error { _, err := s.Code(s.ctx, id); return err },
 			func() error { _, err := s.Request(s.ctx, id); return err },
 			func() error { _, err := s.Grant(s.ctx, id); return err },
+			func() error { _, err := s.PushedRequest(s.ctx, id); return err },
+			func() error { _, err := s.DeviceCode(s.ctx, id); return err },
+			func() error { _, err := s.Client(s.ctx, id); return err },
 		} {
 			if err := look(); err == nil {
 				found = true
@@ -103,6 +106,110 @@ var purgeTests = map[string]func(*testing.T, *suite){
 		s.must(err)
 		equal(t, len(secrets), 1)
 	},
+	"PushedRequestsAndDevices": func(t *testing.T, s *suite) {
+		s.client("c1")
+		s.grant("g", "c1", "alice")
+		expiry := s.pushed("p", "c1").ExpiresAt.Add(store.PushedRequestMemory)
+		s.pushed("used", "c1")
+		s.must(s.UsePushedRequest(s.ctx, "used", start))
+		equal(t, s.purge(expiry, start, 10), 0)
+		equal(t, s.purge(expiry.Add(time.Microsecond), start, 10), 2)
+		s.left(map[string]bool{"p": false, "used": false})
+
+		expiry = s.device("d", "D", "c1").ExpiresAt
+		s.device("claimed", "E", "c1")
+		s.must(s.ApproveDeviceCode(s.ctx, "claimed", "g", start))
+		s.must(s.ClaimDevice(s.ctx, "claimed", start))
+		equal(t, s.purge(expiry, start, 10), 0)
+		equal(t, s.purge(expiry.Add(time.Microsecond), start, 10), 2)
+		s.left(map[string]bool{"d": false, "claimed": false, "g": true})
+		s.device("again", "D", "c1") // the user code is free
+	},
+	"Replays": func(t *testing.T, s *suite) {
+		until := start.Add(time.Hour)
+		s.must(s.SeenJTI(s.ctx, "a", start, until))
+		s.must(s.SeenJTI(s.ctx, "b", start, until.Add(time.Hour)))
+		equal(t, s.purge(until, start, 10), 0)
+		equal(t, s.purge(until.Add(time.Microsecond), start, 10), 1)
+		s.must(s.SeenJTI(s.ctx, "a", start, until))
+		s.want(s.SeenJTI(s.ctx, "b", start, until), store.ErrUsed)
+	},
+	"Sessions": func(t *testing.T, s *suite) {
+		s.client("c1")
+		s.client("c2")
+		expiry := s.signIn("live", "c1", "alice").ExpiresAt
+		s.signIn("ended", "c1", "alice")
+		s.signIn("ended", "c2", "alice")
+		s.endSession("ended", start, 2)
+		s.endSession("empty", start, 0)
+		again := func(sid string, want error) {
+			t.Helper()
+			s.want(s.AddSessionClient(s.ctx, &oauth.SessionClient{SID: sid, ClientID: "c1", Subject: "alice", ExpiresAt: expiry}), want)
+		}
+		equal(t, s.purge(expiry, start, 10), 0)
+		s.purge(expiry.Add(time.Microsecond), start, 10)
+		s.signedIn("live")
+		s.due(start, 10, "ended/c1", "ended/c2") // it is owed, however late
+		forgotten := start.Add(store.EndedSessionMemory)
+		s.purge(forgotten, start, 10)
+		again("empty", store.ErrUsed)
+		s.must(s.DeleteSessionClient(s.ctx, "ended", "c1"))
+		s.purge(forgotten.Add(time.Microsecond), start, 10)
+		again("empty", nil)
+		again("ended", store.ErrUsed) // while somebody must still be told
+		s.must(s.DeleteSessionClient(s.ctx, "ended", "c2"))
+		s.purge(forgotten.Add(time.Microsecond), start, 10)
+		again("ended", nil)
+	},
+	"Keys": func(t *testing.T, s *suite) {
+		for _, k := range []store.SigningKey{{ID: "next", State: store.KeyNext}, {ID: "active", State: store.KeyActive},
+			{ID: "gone", State: store.KeyRetiring, ExpiresAt: start}, {ID: "late", State: store.KeyRetiring, ExpiresAt: start.Add(time.Microsecond)}} {
+			k.Algorithm, k.Sealed, k.Public, k.CreatedAt = "ES256", "x", []byte{1}, start.Add(-time.Hour)
+			s.must(s.CreateKey(s.ctx, &k))
+		}
+		far := start.AddDate(100, 0, 0)
+		equal(t, s.purgeTo(store.Horizon{Dead: far, Events: far, Registrations: far}, 10), 0)
+		equal(t, s.purgeTo(store.Horizon{Keys: start}, 10), 0)
+		equal(t, s.purgeTo(store.Horizon{Keys: start.Add(time.Microsecond)}, 10), 1)
+		keys, err := s.SigningKeys(s.ctx)
+		s.must(err)
+		equal(t, ids(keys, func(k *store.SigningKey) string { return k.ID }), []string{"next", "late", "active"})
+	},
+	"Registrations": func(t *testing.T, s *suite) {
+		for _, c := range []oauth.Client{{ID: "unused"}, {ID: "managed"}, {ID: "granted"}, {ID: "revoked"}, {ID: "service"}, {ID: "fresh"},
+			{ID: "document", Registration: oauth.RegisteredByDocument}, {ID: "hand"}} {
+			if c.Registration == "" && c.ID != "hand" {
+				c.Registration = oauth.RegisteredDynamically
+			}
+			c.CreatedAt, c.UpdatedAt = start, start
+			if c.ID == "fresh" {
+				c.UpdatedAt = start.Add(time.Microsecond)
+			}
+			s.must(s.CreateClient(s.ctx, &c))
+		}
+		token := func(id string, kind oauth.TokenKind, client string) {
+			s.must(s.CreateToken(s.ctx, &oauth.Token{ID: id, Kind: kind, ClientID: client, Subject: client, IssuedAt: start}))
+		}
+		token("own", oauth.RegistrationToken, "managed")
+		s.must(s.CreateClientSecret(s.ctx, &oauth.ClientSecret{ID: "s1", ClientID: "managed", CreatedAt: start}))
+		s.pushed("p", "managed")
+		s.grant("g", "granted", "alice")
+		s.grant("rg", "revoked", "alice")
+		s.must(s.RevokeGrant(s.ctx, "rg", start))
+		token("cc", oauth.AccessToken, "service")
+		token("cc-own", oauth.RegistrationToken, "service")
+
+		equal(t, s.purgeTo(store.Horizon{}, 10), 0)
+		equal(t, s.purgeTo(store.Horizon{Registrations: start}, 10), 0)
+		n, err := s.Purge(s.ctx, store.Horizon{Registrations: start.Add(time.Microsecond)}, 1)
+		s.must(err)
+		equal(t, n, 1)
+		equal(t, s.purgeTo(store.Horizon{Registrations: start.Add(time.Microsecond)}, 10), 1)
+		s.left(map[string]bool{"unused": false, "managed": false, "own": false, "p": false, "granted": true, "revoked": true,
+			"service": true, "cc": true, "cc-own": true, "fresh": true, "document": true, "hand": true})
+		equal(t, s.purgeTo(store.Horizon{Dead: start.Add(time.Hour), Registrations: start.Add(time.Microsecond)}, 10), 2)
+		s.left(map[string]bool{"rg": false, "revoked": false}) // nothing of it was left
+	},
 	"Grants": func(t *testing.T, s *suite) {
 		s.client("c1")
 		dead := s.grant("dead", "c1", "alice")
@@ -130,15 +237,19 @@ var purgeTests = map[string]func(*testing.T, *suite){
 			{ID: "elsewhere", ClientID: "c2", Subject: "alice", Scopes: []string{"a", "b"}, CreatedAt: start},
 			{ID: "last", ClientID: "c1", Subject: "carol", Scopes: []string{"a"}, CreatedAt: start},
 			{ID: "revoked", ClientID: "c1", Subject: "carol", Scopes: []string{"a"}, CreatedAt: newer},
+			{ID: "device", ClientID: "c1", Subject: "alice", Scopes: []string{"a", "b"}, CreatedAt: start},
+			{ID: "elsewhere2", ClientID: "c1", Subject: "alice", Scopes: []string{"a", "b"}, Resources: []string{"https://x.example/"}, CreatedAt: start},
 			{ID: "none-old", ClientID: "c1", Subject: "dave", CreatedAt: start},
 			{ID: "none-new", ClientID: "c1", Subject: "dave", CreatedAt: newer},
 		} {
 			s.must(s.CreateGrant(s.ctx, &g))
 		}
 		s.must(s.CreateToken(s.ctx, &oauth.Token{ID: "t", Kind: oauth.RefreshToken, GrantID: "busy", ClientID: "c1", Subject: "alice", IssuedAt: start}))
+		s.device("d", "D", "c1") // it has yet to fetch its token
+		s.must(s.ApproveDeviceCode(s.ctx, "d", "device", start))
 		s.must(s.RevokeGrant(s.ctx, "revoked", newer.Add(time.Hour)))
 		s.purge(newer.Add(time.Second), start, 10)
-		s.left(map[string]bool{"covered": false, "busy": true, "more": true, "hers": true, "his": true, "elsewhere": true,
+		s.left(map[string]bool{"covered": false, "busy": true, "device": true, "elsewhere2": true, "more": true, "hers": true, "his": true, "elsewhere": true,
 			"last": true, "revoked": true, "none-old": false, "none-new": true})
 	},
 	"Events": func(t *testing.T, s *suite) {

@@ -34,12 +34,16 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Clients", clientTests},
 		{"Grants", grantTests},
 		{"Tokens", tokenTests},
+		{"Requests", requestTests},
+		{"Devices", deviceTests},
+		{"Sessions", sessionTests},
 		{"Keys", keyTests},
 		{"Events", eventTests},
 		{"Races", raceTests},
 		{"Transactions", transactionTests},
 		{"Purge", purgeTests},
 		{"Values", valueTests},
+		{"Filled", filledTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for name, test := range group.tests {

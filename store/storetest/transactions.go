@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
@@ -34,14 +35,30 @@ var transactionTests = map[string]func(*testing.T, *suite){
 		s.must(s.CreateKey(s.ctx, key))
 		s.must(s.CreateClientSecret(s.ctx, &oauth.ClientSecret{ID: "s1", ClientID: "c1", CreatedAt: start}))
 
+		pushed, device, next := s.pushed("p1", "c1"), s.device("d1", "BCDFGHJK", "c1"), *key
+		s.device("d2", "LMNPQRST", "c1")
+		approved := *device
+		approved.ID, approved.UserCode, approved.GrantID, approved.Subject = "d3", "VWXZBCDF", "g1", "alice"
+		s.must(s.CreateDeviceCode(s.ctx, &approved))
+		signedIn := s.signIn("sid", "c1", "alice")
+		next.ID, next.Algorithm, next.State = "n", "RS256", store.KeyNext
+		s.must(s.CreateKey(s.ctx, &next))
+
 		err := s.InTx(s.ctx, func(ctx context.Context, tx store.Store) error {
+			if _, err := tx.EndSession(ctx, "sid", start); err != nil {
+				return err
+			}
 			renamed := *pat
 			renamed.Name = "other"
 			for i, err := range []error{
 				tx.CreateClient(ctx, &oauth.Client{ID: "c2", CreatedAt: start}),
 				tx.UseCode(ctx, "ac", start), tx.RotateToken(ctx, "rt", "rt2", start), tx.UpdateToken(ctx, &renamed),
-				tx.RevokeToken(ctx, "pat", start), tx.TouchGrant(ctx, "g1", start), tx.UseRequest(ctx, "r1", start),
+				tx.RevokeToken(ctx, "pat", start), tx.TouchGrant(ctx, "g1", start), tx.UseRequest(ctx, "r1", start), tx.ClaimDevice(ctx, "d3", start),
 				tx.RetireKey(ctx, "k", start, start), tx.ExpireClientSecrets(ctx, "c1", "", start), tx.RevokeGrant(ctx, "g1", start),
+				tx.UsePushedRequest(ctx, "p1", start), tx.PollDeviceCode(ctx, "d1", start, time.Minute), tx.ApproveDeviceCode(ctx, "d1", "g1", start),
+				tx.DenyDeviceCode(ctx, "d2", start), tx.SeenJTI(ctx, "jti", start, start.Add(time.Hour)),
+				tx.RetryLogout(ctx, "sid", "c1", start), tx.DeleteSessionClient(ctx, "sid", "c1"), tx.ActivateKey(ctx, "n", start),
+				tx.AddSessionClient(ctx, &oauth.SessionClient{SID: "sid2", ClientID: "c1", Subject: "alice", ExpiresAt: start}),
 				tx.RecordEvent(ctx, oauth.Event{ID: "e1", At: start}), tx.DeleteSubject(ctx, "alice"), tx.DeleteClient(ctx, "c1"),
 			} {
 				if err != nil {
@@ -68,9 +85,19 @@ var transactionTests = map[string]func(*testing.T, *suite){
 		gotR, err := s.Request(s.ctx, "r1")
 		s.must(err)
 		equal(t, gotR, req)
+		gotP, err := s.PushedRequest(s.ctx, "p1")
+		s.must(err)
+		equal(t, gotP, pushed)
+		s.deviceIs(device)
+		s.must(s.ApproveDeviceCode(s.ctx, "d2", "g1", start)) // nobody has denied it
+		s.must(s.ClaimDevice(s.ctx, "d3", start))
+		s.must(s.SeenJTI(s.ctx, "jti", start, start.Add(time.Hour)))
+		s.signedIn("sid", signedIn)
+		s.signIn("sid", "c1", "alice") // it has not ended
+		s.signedIn("sid2")
 		keys, err := s.SigningKeys(s.ctx)
 		s.must(err)
-		equal(t, keys, []*store.SigningKey{key})
+		equal(t, keys, []*store.SigningKey{&next, key})
 		secrets, err := s.ClientSecrets(s.ctx, "c1")
 		s.must(err)
 		equal(t, secrets[0].ExpiresAt.IsZero(), true)

@@ -22,6 +22,11 @@ var valueTests = map[string]func(*testing.T, *suite){
 			s.grant(id, id, id)
 			s.personal(id, id)
 			s.must(s.RecordEvent(s.ctx, oauth.Event{ID: id, At: start, Actor: id, ClientID: id, Detail: id}))
+			s.must(s.CreateClient(s.ctx, &oauth.Client{ID: "f " + id, Fingerprint: id, CreatedAt: start}))
+			s.device(id, id, id)
+			s.pushed(id, id)
+			s.must(s.SeenJTI(s.ctx, id, start, start.Add(time.Hour)))
+			s.signIn(id, id, id)
 		}
 		for _, id := range oddIDs {
 			c, err := s.Client(s.ctx, id)
@@ -36,6 +41,15 @@ var valueTests = map[string]func(*testing.T, *suite){
 			events, err := s.ListEvents(s.ctx, store.EventQuery{Involving: id, ClientID: id}, store.Page{Limit: 10})
 			s.must(err)
 			equal(t, ids(events, eventID), []string{id})
+			c, err = s.ClientByFingerprint(s.ctx, id)
+			s.must(err)
+			equal(t, c.ID, "f "+id)
+			d, err := s.DeviceCodeByUserCode(s.ctx, id)
+			s.must(err)
+			equal(t, d.ID, id)
+			s.want(s.SeenJTI(s.ctx, id, start, start.Add(time.Hour)), store.ErrUsed)
+			s.endSession(id, start, 1)
+			s.must(s.UsePushedRequest(s.ctx, id, start))
 			found, err := s.ListClients(s.ctx, store.ClientQuery{Text: id}, store.Page{Limit: 100})
 			s.must(err)
 			for _, c := range found { // a part of the text, never a pattern
@@ -64,11 +78,12 @@ var valueTests = map[string]func(*testing.T, *suite){
 		s.must(s.DeleteClient(s.ctx, "%"))
 		clients, err := s.ListClients(s.ctx, store.ClientQuery{}, store.Page{Limit: 100})
 		s.must(err)
-		equal(t, len(clients), len(oddIDs)-1)
+		equal(t, len(clients), 2*len(oddIDs)-1)
 	},
 	// Strangers choose what is looked up.
 	"NotText": func(t *testing.T, s *suite) {
 		s.client("c1") // a row to look at
+		s.device("d1", "BCDFGHJK", "c1")
 		s.must(s.CreateToken(s.ctx, &oauth.Token{ID: "t1", Kind: oauth.PersonalToken, Subject: "alice", IssuedAt: start}))
 		for _, id := range []string{"", "\x00", "a\x00b", "\xff", "a\xc3", strings.Repeat("x", 1<<16)} {
 			_, err := s.Client(s.ctx, id)
@@ -77,6 +92,20 @@ var valueTests = map[string]func(*testing.T, *suite){
 			s.want(err, store.ErrNotFound)
 			_, err = s.Code(s.ctx, id)
 			s.want(err, store.ErrNotFound)
+			_, err = s.ClientByFingerprint(s.ctx, id)
+			s.want(err, store.ErrNotFound)
+			_, err = s.PushedRequest(s.ctx, id)
+			s.want(err, store.ErrNotFound)
+			_, err = s.DeviceCode(s.ctx, id)
+			s.want(err, store.ErrNotFound)
+			_, err = s.DeviceCodeByUserCode(s.ctx, id)
+			s.want(err, store.ErrNotFound)
+			s.want(s.ApproveDeviceCode(s.ctx, id, id, start), store.ErrNotFound)
+			s.want(s.ApproveDeviceCode(s.ctx, "d1", id, start), store.ErrNotFound)
+			s.want(s.ClaimDevice(s.ctx, id, start), store.ErrNotFound)
+			s.want(s.UsePushedRequest(s.ctx, id, start), store.ErrNotFound)
+			s.want(s.DeleteSessionClient(s.ctx, id, id), store.ErrNotFound)
+			s.signedIn(id)
 			s.want(s.UseRequest(s.ctx, id, start), store.ErrNotFound)
 			s.want(s.RevokeToken(s.ctx, id, start), store.ErrNotFound)
 			s.want(s.DeleteClient(s.ctx, id), store.ErrNotFound)
