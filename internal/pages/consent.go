@@ -24,6 +24,8 @@ type Consent struct {
 	// New is what is asked for now, Allowed what this person allowed the
 	// application before.
 	New, Allowed []oauth.ScopeGroup
+	// Resources are the names of what the access is for; empty: this server.
+	Resources []string
 	// Offline says that access lasts when the person is away (a refresh token).
 	Offline bool
 	// SwitchAccount is a link to sign in as somebody else; empty: not offered.
@@ -32,6 +34,24 @@ type Consent struct {
 
 func (Consent) Template() string { return "consent.html" }
 func (Consent) Title() string    { return "Authorize application" }
+
+// Unchecked reports whether nobody here has looked at the application: it
+// registered itself, or its id is a document that describes it.
+func (c Consent) Unchecked() bool { return c.Client.Registration != oauth.RegisteredByHand }
+
+// FormPost takes an authorization response to the client by a form (OAuth 2.0 Form
+// Post Response Mode §2). A script sends it at once; without scripts the person
+// presses the button.
+type FormPost struct {
+	Action string // the redirect URI
+	Fields []FormPostField
+}
+
+// FormPostField is a parameter of the response.
+type FormPostField struct{ Name, Value string }
+
+func (FormPost) Template() string { return "form_post.html" }
+func (FormPost) Title() string    { return "Back to the application" }
 
 // DestinationKind tells which sentence describes where the answer goes.
 type DestinationKind string

@@ -26,6 +26,14 @@ var (
 		Description: `"><script>alert(1)</script>`, Website: "javascript:alert(1)", AuthMethod: oauth.AuthNone,
 		RedirectURIs: []string{"https://bücher.example/cb"}, GrantTypes: []string{oauth.GrantAuthorizationCode}, CreatedAt: now,
 	}
+	dynamic = &oauth.Client{
+		ID: "7dynamic", Type: oauth.WebApplication, Name: "Calendar", Registration: oauth.RegisteredDynamically, AuthMethod: oauth.AuthBasic,
+		RedirectURIs: []string{"https://calendar.example/cb"}, GrantTypes: []string{oauth.GrantAuthorizationCode}, CreatedAt: now,
+	}
+	document = &oauth.Client{
+		ID: "https://agent.example/client.json", Type: oauth.NativeApplication, Name: "Agent", Registration: oauth.RegisteredByDocument, AuthMethod: oauth.AuthNone,
+		RedirectURIs: []string{"http://localhost:7777/cb"}, GrantTypes: []string{oauth.GrantAuthorizationCode},
+	}
 	empty = &oauth.Client{}
 )
 
@@ -34,6 +42,10 @@ var (
 	deposits = oauth.ScopeGroup{Name: "Deposits", Scopes: []oauth.Scope{
 		{Name: "deposit:write", Description: "Create and edit deposits"},
 		{Name: "deposit:actions", Description: "Publish deposits", Sensitive: true},
+	}}
+	identity = oauth.ScopeGroup{Name: "Profile", Scopes: []oauth.Scope{
+		{Name: "openid", Title: "Sign in", Description: "Know that it is you, and when you signed in"},
+		{Name: "email", Title: "E-mail", Description: "Read your e-mail address and whether it is confirmed"},
 	}}
 	groups = []oauth.ScopeGroup{deposits, profile}
 )
@@ -102,6 +114,12 @@ var ownSamples = []sample{
 	{"consent_loopback", narrow, pages.Consent{Request: "REQUEST", Client: native, RedirectURI: "http://127.0.0.1:41234/cb"}},
 	{"consent_hostile", narrow, pages.Consent{Request: "REQUEST", Client: hostile, Publisher: "<b>x</b>\u202e", RedirectURI: hostile.RedirectURIs[0]}},
 	{"consent_empty", pages.Shell{}, pages.Consent{Client: empty}},
+	{"consent_openid", narrow, pages.Consent{Request: "REQUEST", Client: dynamic, RedirectURI: dynamic.RedirectURIs[0], New: []oauth.ScopeGroup{identity},
+		Resources: []string{"Records API", "https://mcp.example/"}}},
+	{"consent_document", narrow, pages.Consent{Request: "REQUEST", Client: document, RedirectURI: document.RedirectURIs[0], New: []oauth.ScopeGroup{deposits}}},
+	{"form_post", pages.Shell{FormOnly: "https://uploader.example"}, pages.FormPost{Action: "https://uploader.example/cb?a=b&c=%20d", Fields: []pages.FormPostField{
+		{Name: "code", Value: "vk_ac_x"}, {Name: "state", Value: `"><script>alert(1)</script>`}}}},
+	{"form_post_empty", pages.Shell{}, pages.FormPost{}},
 
 	{"applications", settings, pages.Applications{Clients: []*oauth.Client{app, native}, Tokens: []*oauth.Token{expiring, nightly, forever, expired},
 		Authorizations: []pages.Authorization{authorized}, MoreClients: "?clients=x", MoreTokens: "?tokens=y"}},

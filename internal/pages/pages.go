@@ -69,6 +69,9 @@ type Shell struct {
 	// FormAction lists origins ("https://app.example") and schemes
 	// ("com.example.app:") that the page's form may lead to by a redirect.
 	FormAction []string
+	// FormOnly is the only origin that the page's form may be sent to, instead of
+	// this server. Empty: it is sent to this server.
+	FormOnly string
 	// Frames lists the origins that the page's frames come from.
 	Frames []string
 }
@@ -244,9 +247,13 @@ func (p *Pages) Path(local string) string {
 
 // headers are those of security.md: what a page may load, embed and send.
 func (p *Pages) headers(h http.Header, s Shell) {
+	action := directive("form-action 'self'", s.FormAction)
+	if s.FormOnly != "" {
+		action = directive("form-action", []string{s.FormOnly})
+	}
 	policy := []string{
 		"default-src 'none'", "style-src 'self'", "script-src 'self'", "img-src 'self' data:", "connect-src 'self'",
-		"font-src 'self'", "base-uri 'none'", "frame-ancestors 'none'", directive("form-action 'self'", s.FormAction)}
+		"font-src 'self'", "base-uri 'none'", "frame-ancestors 'none'", action}
 	if len(s.Frames) > 0 {
 		policy = append(policy, directive("frame-src", s.Frames))
 	}

@@ -18,6 +18,21 @@ func render(p *pages.Pages, s pages.Shell, page pages.Page) *httptest.ResponseRe
 	return w
 }
 
+// An authorization response goes to the client and nowhere else, not even back here.
+func TestFormOnly(t *testing.T) {
+	t.Parallel()
+	for only, want := range map[string]string{
+		"https://app.example":          "; form-action https://app.example",
+		"https://a b":                  "; form-action",
+		"https://app.example;x-src 'a": "; form-action",
+	} {
+		got := render(newPages(t, config()), pages.Shell{FormOnly: only, FormAction: []string{"https://other.example"}}, pages.FormPost{})
+		if csp := got.Header().Get("Content-Security-Policy"); !strings.HasSuffix(csp, want) {
+			t.Errorf("%q: got %q, want it to end in %q", only, csp, want)
+		}
+	}
+}
+
 func TestSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	shell := pages.Shell{FormAction: []string{"https://app.example:8443", "com.example.app:", "'unsafe-inline'", "https://a;script-src", "https://a b", ""}}
