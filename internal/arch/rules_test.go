@@ -32,7 +32,7 @@ var rules = map[string]rule{
 	"internal/respond":       {imports: "oauth internal/peer"},
 	"internal/csrf":          {imports: "oauth", external: "github.com/go-jose/go-jose"},
 	"internal/pages":         {imports: "oauth", external: "golang.org/x/net golang.org/x/text"},
-	"internal/liveness":      {imports: "oauth store internal/mint"},
+	"internal/liveness":      {imports: "oauth store internal/accesstoken internal/mint"},
 	"internal/lastuse":       {imports: "store"},
 	"internal/clientkeys":    {imports: "oauth internal/fetch internal/strictjson", external: "github.com/go-jose/go-jose"},
 	"internal/clientmeta":    {imports: "oauth internal/clientkeys internal/fetch internal/redirecturi internal/strictjson"},
@@ -43,18 +43,18 @@ var rules = map[string]rule{
 	"internal/idtoken":       {imports: "oauth internal/claims internal/keys internal/strictjson"},
 	"internal/accesstoken":   {imports: "oauth internal/keys"},
 	"internal/requestobject": {imports: "oauth internal/clientkeys internal/fetch internal/form internal/strictjson"},
-	"internal/guard":         {imports: "oauth store resource internal/csrf internal/lastuse internal/liveness internal/peer internal/respond internal/target"},
+	"internal/guard":         {imports: "oauth store resource internal/accesstoken internal/csrf internal/lastuse internal/liveness internal/peer internal/respond internal/target"},
 
 	// One endpoint, one room; none knows another.
 	"internal/authorize":  {imports: "oauth store grant $helpers internal/pages internal/csrf"},
 	"internal/token":      {imports: "oauth store grant $helpers"},
 	"internal/introspect": {imports: "oauth store $helpers"},
-	"internal/par":        {imports: "oauth store $helpers internal/requestobject"},
+	"internal/par":        {imports: "oauth store $helpers"},
 	"internal/revoke":     {imports: "oauth store $helpers"},
 	"internal/register":   {imports: "oauth store $helpers internal/clientmeta internal/strictjson internal/throttle"},
 	"internal/clientdoc":  {imports: "oauth store internal/clientmeta internal/fetch internal/mint internal/peer internal/respond internal/throttle"},
 	"internal/discovery":  {imports: "oauth $helpers internal/issuer"},
-	"internal/userinfo":   {imports: "oauth store resource internal/claims internal/guard internal/keys $helpers"},
+	"internal/userinfo":   {imports: "oauth store internal/claims internal/guard $helpers"},
 	"internal/ping":       {imports: "oauth resource $helpers"},
 	"internal/logout":     {imports: "oauth store $helpers internal/pages internal/fetch"},
 
@@ -69,7 +69,7 @@ var rules = map[string]rule{
 	"accounts/sqlaccounts": {imports: "oauth accounts store/sqlstore internal/sqldb"},
 
 	// Where it comes together.
-	"":                {imports: "oauth store grant resource manage $helpers $rooms internal/pages internal/csrf internal/keyring internal/keys internal/guard internal/issuer", entry: true, global: true},
+	"":                {imports: "oauth store grant resource manage $helpers $rooms internal/pages internal/csrf internal/keyring internal/keys internal/claims internal/idtoken internal/accesstoken internal/guard internal/issuer", entry: true, global: true},
 	"internal/config": {imports: "oauth internal/issuer internal/keyring", external: "go.yaml.in/yaml"},
 	"internal/cli": {imports: " oauth store store/sqlstore store/memstore resource manage accounts accounts/sqlaccounts root $helpers internal/config internal/issuer internal/keyring internal/keys internal/pages internal/sqldb internal/csrf internal/ping",
 		external: "github.com/spf13 github.com/wneessen/go-mail golang.org/x/term golang.org/x/sys go.yaml.in/yaml", entry: true, global: true},
@@ -94,7 +94,7 @@ var rules = map[string]rule{
 // groups name lists of packages that several rules share.
 var groups = map[string]string{
 	"$helpers": "internal/form internal/respond internal/mint internal/peer internal/liveness internal/clientauth internal/proof internal/redirecturi internal/target internal/session",
-	"$rooms": "internal/authorize internal/token internal/introspect internal/revoke internal/discovery internal/ping internal/logout " +
+	"$rooms": "internal/authorize internal/token internal/introspect internal/revoke internal/discovery internal/ping internal/logout internal/userinfo " +
 		"internal/settings internal/admin internal/api",
 	"$desk": "oauth manage internal/respond internal/peer",
 }

@@ -104,7 +104,7 @@ func Parse(w http.ResponseWriter, r *http.Request) (Values, error) {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBytes))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return nil, invalid("The request body is larger than 64 KiB.")
+		return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "The request body is larger than 64 KiB.", Cause: tooLarge}
 	}
 	if err != nil {
 		return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "The request body could not be read to its end.", Cause: err}

@@ -39,6 +39,7 @@ const (
 	InitialToken      Kind = "it" // RFC 7591 §3
 	RegistrationToken Kind = "rg" // RFC 7592 §3
 	DeviceCode        Kind = "dc" // RFC 8628 §3.2
+	PushedRequest     Kind = "pr" // RFC 9126 §2.2
 )
 
 const (

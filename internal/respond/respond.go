@@ -56,6 +56,11 @@ func NotFound(w http.ResponseWriter, r *http.Request, err error) {
 	writeError(w, r, http.StatusNotFound, Refusal(r, err))
 }
 
+// TooLarge answers 413 to a body that is larger than is read (RFC 9126 §2.3).
+func TooLarge(w http.ResponseWriter, r *http.Request, err error) {
+	writeError(w, r, http.StatusRequestEntityTooLarge, Refusal(r, err))
+}
+
 // MethodNotAllowed answers 405 and names the methods that are allowed (RFC 9110 §15.5.6).
 func MethodNotAllowed(w http.ResponseWriter, r *http.Request, allow ...string) {
 	w.Header().Set("Allow", strings.Join(allow, ", "))
