@@ -43,12 +43,12 @@ type standard struct {
 
 // claims of OpenID Connect Core §5.1, and the scope of each (§5.4).
 var standardClaims = []standard{
-	{"name", scopeProfile, func(u *oauth.User) any { return text(u.Name, u.Username) }},
+	{"name", scopeProfile, func(u *oauth.User) any { return text(u.Name, username(u)) }},
 	{"given_name", scopeProfile, func(u *oauth.User) any { return text(u.Claims.GivenName) }},
 	{"family_name", scopeProfile, func(u *oauth.User) any { return text(u.Claims.FamilyName) }},
 	{"middle_name", scopeProfile, func(u *oauth.User) any { return text(u.Claims.MiddleName) }},
 	{"nickname", scopeProfile, func(u *oauth.User) any { return text(u.Claims.Nickname) }},
-	{"preferred_username", scopeProfile, func(u *oauth.User) any { return text(u.Claims.PreferredUsername, u.Username) }},
+	{"preferred_username", scopeProfile, func(u *oauth.User) any { return text(u.Claims.PreferredUsername, username(u)) }},
 	{"profile", scopeProfile, func(u *oauth.User) any { return text(u.Claims.Profile) }},
 	{"picture", scopeProfile, func(u *oauth.User) any { return text(u.Claims.Picture) }},
 	{"website", scopeProfile, func(u *oauth.User) any { return text(u.Claims.Website) }},
@@ -84,6 +84,15 @@ func text(values ...string) any {
 		}
 	}
 	return nil
+}
+
+// username is what the person signs in with, unless that is their e-mail address:
+// a client that was let read the profile was not let read that.
+func username(u *oauth.User) string {
+	if strings.EqualFold(u.Username, u.Email) {
+		return ""
+	}
+	return u.Username
 }
 
 var birthdateSyntax = regexp.MustCompile(`^[0-9]{4}(-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?$`)
