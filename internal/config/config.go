@@ -26,6 +26,14 @@ type Config struct {
 
 	Scopes []Scope `key:"scopes" example:"{name: records:read, group: Records, description: Read your records}" doc:"The scopes that clients may ask for: name, title, description, group, internal (hidden from forms), sensitive (cannot be undone). user:email is always there."`
 
+	Resources []Resource `key:"resources" example:"{uri: 'https://api.example.org', name: Example API, format: jwt}" doc:"The protected resources that clients may name with the resource parameter (RFC 8707), beside this server itself: uri, name (people read it), format of their access tokens (opaque or jwt). Any other is refused."`
+
+	RequirePushedRequests bool `key:"require_pushed_requests" doc:"Accept an authorization request only if the client pushed it before (RFC 9126)."`
+
+	Registration    Registration    `key:"registration" doc:"Clients that register themselves (RFC 7591)."`
+	ClientDocuments ClientDocuments `key:"client_documents" doc:"Clients whose id is the https URL of a document that describes them, as AI agents with MCP have it (OAuth Client ID Metadata Document)."`
+	Fetch           Fetch           `key:"fetch" doc:"What the server fetches from clients: documents, key sets, request objects; and where it posts logout notices. Private addresses are refused, redirects are not followed."`
+
 	Lifetimes      Lifetimes      `key:"lifetimes" doc:"How long things live."`
 	PersonalTokens PersonalTokens `key:"personal_tokens" doc:"Rules for personal access tokens."`
 	Sessions       Sessions       `key:"sessions" doc:"Sessions of people who are signed in."`
@@ -46,6 +54,32 @@ type Scope struct {
 	Sensitive   bool   `key:"sensitive"`
 }
 
+// Resource is one entry of the list of protected resources; see [oauth.Resource].
+type Resource struct {
+	URI    string `key:"uri"`
+	Name   string `key:"name"`
+	Format string `key:"format"`
+}
+
+// Registration is dynamic client registration.
+type Registration struct {
+	Mode    string   `key:"mode" enum:"off|token|open" doc:"token: with an initial access token, made by valetkey client initial-token create. open: anybody may register a client, a few an hour from one network."`
+	Profile string   `key:"profile" enum:"default|oidc-certification" doc:"The rules such clients are held to. oidc-certification lets them leave PKCE out, as the conformance plans of the OpenID Foundation do."`
+	Unused  Duration `key:"unused" doc:"A registration that nobody has used for this long goes by itself."`
+}
+
+// ClientDocuments is the use of Client ID Metadata Documents.
+type ClientDocuments struct {
+	Enabled bool     `key:"enabled" doc:"Accept such clients. People are told at consent that nobody has reviewed them."`
+	Allow   []string `key:"allow" example:"[client.example.com, '*.example.org']" doc:"Hosts whose documents are accepted; empty: all but those denied."`
+	Deny    []string `key:"deny" example:"[evil.example]" doc:"Hosts whose documents are refused."`
+}
+
+// Fetch bounds what is fetched.
+type Fetch struct {
+	Allow []string `key:"allow" example:"[keys.internal, 10.1.0.0/16]" doc:"Hosts and networks that may be reached although their addresses are private."`
+}
+
 // Lifetimes says how long things live.
 type Lifetimes struct {
 	Code             Duration `key:"code" doc:"An authorization code, from consent to redemption."`
@@ -53,6 +87,10 @@ type Lifetimes struct {
 	RefreshToken     Duration `key:"refresh_token" doc:"A refresh token that is not used; each use starts the time again."`
 	Request          Duration `key:"request" doc:"An authorization request that waits on the consent page."`
 	RefreshRepeat    Duration `key:"refresh_repeat" doc:"For how long a refresh that is repeated (the answer was lost) gets the same answer. Later a repeat counts as theft and revokes the grant."`
+	IDToken          Duration `key:"id_token" doc:"An ID token: how long a client may believe it."`
+	PushedRequest    Duration `key:"pushed_request" doc:"A pushed authorization request, until the browser brings its request_uri."`
+	DeviceCode       Duration `key:"device_code" doc:"A device code, until the person has confirmed it."`
+	SigningKey       Duration `key:"signing_key" doc:"A signing key, until the next takes its place. It is published a day before it signs, and as long as what it signed may live."`
 	Reauthentication Duration `key:"reauthentication" doc:"How long after signing in a person may do sensitive things without proving again who they are."`
 	Audit            Duration `key:"audit" doc:"A row of the audit trail."`
 }
@@ -85,7 +123,8 @@ type JWT struct {
 // Compat turns single pieces of the predecessor's behaviour back on.
 type Compat struct {
 	Invenio                  bool `key:"invenio" doc:"Preset: turns on every switch of this section that is not set by itself."`
-	Implicit                 bool `key:"implicit" doc:"response_type=token for clients registered for the implicit grant. Tokens end up in the browser's history."`
+	Implicit                 bool `key:"implicit" doc:"The response types token, id_token and id_token token for clients registered for the implicit grant. Tokens end up in the browser's history."`
+	Hybrid                   bool `key:"hybrid" doc:"The response types of OpenID Connect that mix code with id_token or token, for clients registered for them."`
 	QueryToken               bool `key:"query_token" doc:"Accept ?access_token= in the URL, and access_token in the form sent to /oauth/ping. Tokens end up in logs."`
 	AnySecretMethod          bool `key:"any_secret_method" doc:"Take a client secret by HTTP Basic and in the form alike, whichever of the two the client is registered for."`
 	UnknownClient404         bool `key:"unknown_client_404" doc:"The token endpoint answers 404 to an unknown client instead of 401 invalid_client."`
@@ -137,7 +176,9 @@ func Default() Config {
 		Lifetimes: Lifetimes{
 			Code: minute, AccessToken: hour, RefreshToken: 90 * day, Request: 10 * minute,
 			RefreshRepeat: 10 * second, Reauthentication: 15 * minute, Audit: 400 * day,
+			IDToken: hour, PushedRequest: minute, DeviceCode: 10 * minute, SigningKey: 90 * day,
 		},
+		Registration:   Registration{Mode: "off", Profile: "default", Unused: 30 * day},
 		PersonalTokens: PersonalTokens{Default: 30 * day, Max: 366 * day, MaxPerUser: 50},
 		Sessions:       Sessions{Binding: "standard", Idle: day, Absolute: 12 * hour, Remember: 30 * day, ACR: "1"},
 		JWT:            JWT{Header: "X-CSRF-Token", Lifetime: hour},

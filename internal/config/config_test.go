@@ -89,7 +89,7 @@ mail:
 
 func TestEverySettingHasThreeSpellings(t *testing.T) {
 	t.Parallel()
-	samples := map[string]string{"scopes": "[{name: a, description: A}]", "server.trusted_proxies": "10.0.0.0/8,::1"}
+	samples := map[string]string{"scopes": "[{name: a, description: A}]", "resources": "[{uri: 'https://api.example.org'}]", "server.trusted_proxies": "10.0.0.0/8,::1"}
 	seen := map[string]bool{}
 	for _, f := range config.Fields() {
 		text := samples[f.Key]
@@ -141,6 +141,7 @@ func TestMistakes(t *testing.T) {
 		{name: "unknown key of a scope", file: "scopes:\n  - name: a\n    descripton: b\n", want: `:3: scopes: unknown key "descripton"; did you mean "description"?`},
 		{name: "not a duration", file: "lifetimes:\n  code: soon\n", want: `:2: lifetimes.code: "soon" is not a duration; write for example 90s, 10m, 8h or 30d`},
 		{name: "negative", file: "lifetimes:\n  code: -1m\n", want: `:2: lifetimes.code: "-1m" is not a duration; write for example 90s, 10m, 8h or 30d`},
+		{name: "not a list of mappings", file: "resources: everything\n", want: `:1: resources: is not a YAML list`},
 		{name: "not a switch", file: "signup: yes please\n", want: `:1: signup: "yes please" is neither true nor false`},
 		{name: "not in the list", file: "sessions: {binding: tight}\n", want: `:1: sessions.binding: "tight" is none of off, standard, network, strict`},
 		{name: "not a network", file: "server:\n  trusted_proxies:\n    - 10.0.0.0/8\n    - proxy.local\n", want: `:4: server.trusted_proxies: "proxy.local" is neither an address nor a network such as 10.0.0.0/8`},
@@ -209,7 +210,7 @@ func TestParity58_PresetTurnsOnWhatIsNotSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config.Compat{Invenio: true, Implicit: true, UnknownClient404: true, AnySecretMethod: true, OneTokenPerClient: true, TokenUser: true, AlwaysConsent: true,
+	want := config.Compat{Invenio: true, Implicit: true, Hybrid: true, UnknownClient404: true, AnySecretMethod: true, OneTokenPerClient: true, TokenUser: true, AlwaysConsent: true,
 		RotateAll: true, ErrorRedirect: true, ClientCredentialsAsOwner: true, OptionalPKCE: true, ImmortalTokens: true, BearerJWT: true}
 	if l.Compat != want {
 		t.Errorf("got  %+v\nwant %+v", l.Compat, want)

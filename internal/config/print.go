@@ -74,7 +74,7 @@ func (p *printer) sample(f *Field, indent string, set map[string]string) {
 	switch v, ok := set[f.Key]; {
 	case ok:
 		p.print("%s%s: %s\n", indent, name, quote(v))
-	case f.typ == reflect.TypeFor[[]Scope]():
+	case strings.HasPrefix(f.Example, "{"): // an element of a list of mappings
 		p.print("%s# %s:\n%s#   - %s\n", indent, name, indent, f.Example)
 	case f.Example != "":
 		p.print("%s# %s: %s\n", indent, name, f.Example)

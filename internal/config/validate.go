@@ -35,6 +35,13 @@ func (l *Loaded) Validate() error {
 		{"lifetimes.refresh_token", atLeastASecond(func(c *Config) Duration { return c.Lifetimes.RefreshToken })},
 		{"lifetimes.request", atLeastASecond(func(c *Config) Duration { return c.Lifetimes.Request })},
 		{"lifetimes.refresh_repeat", atLeastASecond(func(c *Config) Duration { return c.Lifetimes.RefreshRepeat })},
+		{"lifetimes.id_token", atLeastASecond(func(c *Config) Duration { return c.Lifetimes.IDToken })},
+		{"lifetimes.pushed_request", checkPushedRequest},
+		{"lifetimes.device_code", checkDeviceCode},
+		{"lifetimes.signing_key", checkSigningKey},
+		{"registration.unused", checkUnused},
+		{"resources", checkResources},
+		{"fetch.allow", checkFetchAllow},
 		{"lifetimes.reauthentication", atLeastASecond(func(c *Config) Duration { return c.Lifetimes.Reauthentication })},
 		{"lifetimes.audit", atLeastASecond(func(c *Config) Duration { return c.Lifetimes.Audit })},
 		{"personal_tokens.default", checkPersonalDefault},
@@ -138,6 +145,62 @@ func checkScopes(c *Config) error {
 func checkCodeLifetime(c *Config) error {
 	if d := c.Lifetimes.Code; d < second || d > 10*minute {
 		return fmt.Errorf("%v is not between 1s and 10m (RFC 6749 §4.1.2)", d)
+	}
+	return nil
+}
+
+// checkPushedRequest: RFC 9126 §2.2.
+func checkPushedRequest(c *Config) error {
+	if d := c.Lifetimes.PushedRequest; d < 5*second || d > 10*minute {
+		return fmt.Errorf("%v is not between 5s and 10m (RFC 9126 §2.2)", d)
+	}
+	return nil
+}
+
+func checkDeviceCode(c *Config) error {
+	if d := c.Lifetimes.DeviceCode; d < minute || d > hour {
+		return fmt.Errorf("%v is not between 1m and 1h: a person has to fetch another device, and nobody should have time to guess", d)
+	}
+	return nil
+}
+
+// checkSigningKey: a key must be known before it signs.
+func checkSigningKey(c *Config) error {
+	if d := c.Lifetimes.SigningKey; d < 2*day {
+		return fmt.Errorf("%v is too short: a key is published a day before it signs, so two days are the least", d)
+	}
+	return nil
+}
+
+func checkUnused(c *Config) error {
+	if d := c.Registration.Unused; d < hour {
+		return fmt.Errorf("%v is too short: a person needs time to sign in, so an hour is the least", d)
+	}
+	return nil
+}
+
+// checkResources: RFC 8707 §2.
+func checkResources(c *Config) error {
+	for i, r := range c.Resources {
+		u, err := url.Parse(r.URI)
+		switch {
+		case err != nil || !u.IsAbs() || u.Host == "" || strings.ContainsAny(r.URI, "# "):
+			return fmt.Errorf("resource %d: %q is not an absolute URI without a fragment, such as https://api.example.org", i+1, r.URI)
+		case r.Format != "" && r.Format != oauth.FormatOpaque && r.Format != oauth.FormatJWT:
+			return fmt.Errorf("resource %d: its format %q is neither opaque nor jwt", i+1, r.Format)
+		}
+	}
+	return nil
+}
+
+func checkFetchAllow(c *Config) error {
+	for _, entry := range c.Fetch.Allow {
+		if _, err := parsePrefix(entry); err == nil {
+			continue
+		}
+		if u, err := url.Parse("//" + entry); err != nil || entry == "" || u.Hostname() != entry {
+			return fmt.Errorf("%q is neither a host, such as keys.internal, nor a network, such as 10.1.0.0/16", entry)
+		}
 	}
 	return nil
 }

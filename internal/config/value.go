@@ -69,7 +69,7 @@ func parseText(t reflect.Type, s string) (reflect.Value, error) {
 	}
 	var doc yaml.Node
 	if t.Elem().Kind() == reflect.Struct && t.Elem() != prefixType || strings.HasPrefix(s, "[") {
-		if err := yaml.Unmarshal([]byte(s), &doc); err != nil || len(doc.Content) != 1 {
+		if err := yaml.Unmarshal([]byte(s), &doc); err != nil || len(doc.Content) != 1 || doc.Content[0].Kind != yaml.SequenceNode {
 			return reflect.Value{}, errors.New("is not a YAML list")
 		}
 		return parseNode(t, doc.Content[0])
@@ -216,7 +216,7 @@ func format(v reflect.Value) string {
 			items[i] = format(v.Index(i))
 		}
 		return "[" + strings.Join(items, ", ") + "]"
-	case v.Type() == reflect.TypeFor[Scope]():
+	case v.Kind() == reflect.Struct && v.Type() != prefixType:
 		var pairs []string
 		for i := range v.NumField() {
 			if !v.Field(i).IsZero() {
