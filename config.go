@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/valetkey/valetkey/internal/issuer"
+	"github.com/valetkey/valetkey/internal/keys"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
@@ -32,12 +34,22 @@ type Config struct {
 	// Scopes are what clients may ask for. user:email and the scopes of the REST
 	// API are there without being listed.
 	Scopes []oauth.Scope
+	// Resources are the protected resources, other than the server itself, that
+	// clients can ask access tokens for (RFC 8707).
+	Resources []oauth.Resource
 	// Keyring is the operator's secret keys, one "id:base64 of 32 bytes" a line,
 	// newest first. Without one the server draws a key that dies with the
 	// process: forms that were open across a restart must then be sent again, a
 	// refresh that was repeated across it is refused, and there are no signing keys.
-	// Servers that share a store must share a keyring.
+	// Servers that share a store must share a keyring. One that has one is an OpenID
+	// Provider.
 	Keyring oauth.Secret
+	// Signers are keys in a key management service or hardware module that sign
+	// instead of the server's own for their algorithms. The first of an algorithm
+	// signs; the others are published, and verify. They need a keyring beside them.
+	Signers []oauth.Signer
+	// AccessTokenAlg signs access tokens in JWT form (RFC 9068): RS256 if empty, or ES256.
+	AccessTokenAlg string
 
 	Product     string // what pages call the server; "Valetkey" if empty
 	TokenPrefix string // first part of every secret; "vk" if empty
@@ -71,13 +83,18 @@ type Config struct {
 type Lifetimes struct {
 	Code          time.Duration // authorization codes; 60 s, at most 10 min (RFC 6749 §4.1.2)
 	AccessToken   time.Duration // 1 h
+	IDToken       time.Duration // 1 h
 	RefreshToken  time.Duration // since its last use; 90 days
 	RefreshRepeat time.Duration // how long a rotated refresh token may be repeated; 10 s
 	Request       time.Duration // a consent page waits this long; 10 min
+	DeviceCode    time.Duration // codes of the device flow; 10 min, at most 30 (RFC 8628 §5.2)
 	// Reauthentication is how recent a sign-in must be for sensitive acts; 15 min.
 	Reauthentication time.Duration
 	// Audit is how long the audit trail is kept; 400 days.
 	Audit time.Duration
+	// KeyRotation is how long a signing key signs; 90 days. Negative: until it is
+	// rotated by command.
+	KeyRotation time.Duration
 }
 
 // PersonalTokens is the policy for personal access tokens.
@@ -139,11 +156,14 @@ func (c Config) withDefaults() Config {
 	l := &c.Lifetimes
 	l.Code = cmp.Or(l.Code, time.Minute)
 	l.AccessToken = cmp.Or(l.AccessToken, time.Hour)
+	l.IDToken = cmp.Or(l.IDToken, time.Hour)
 	l.RefreshToken = cmp.Or(l.RefreshToken, 90*day)
 	l.RefreshRepeat = cmp.Or(l.RefreshRepeat, 10*time.Second)
 	l.Request = cmp.Or(l.Request, 10*time.Minute)
+	l.DeviceCode = cmp.Or(l.DeviceCode, 10*time.Minute)
 	l.Reauthentication = cmp.Or(l.Reauthentication, 15*time.Minute)
 	l.Audit = cmp.Or(l.Audit, 400*day)
+	l.KeyRotation = cmp.Or(l.KeyRotation, 90*day)
 
 	p := &c.PersonalTokens
 	p.Default = cmp.Or(p.Default, 30*day)
@@ -172,14 +192,23 @@ func (c Config) check() error {
 	if l := c.Lifetimes.Code; l < time.Second || l > 10*time.Minute {
 		return fmt.Errorf("valetkey: Lifetimes.Code is %v; a code may live from a second to ten minutes (RFC 6749 §4.1.2)", l)
 	}
+	if l := c.Lifetimes.DeviceCode; l < time.Minute || l > 30*time.Minute {
+		return fmt.Errorf("valetkey: Lifetimes.DeviceCode is %v; the codes of a device may live from a minute to half an hour, long enough to type them and too short to guess them", l)
+	}
 	for name, d := range map[string]time.Duration{
-		"AccessToken": c.Lifetimes.AccessToken, "RefreshToken": c.Lifetimes.RefreshToken,
+		"AccessToken": c.Lifetimes.AccessToken, "IDToken": c.Lifetimes.IDToken, "RefreshToken": c.Lifetimes.RefreshToken,
 		"RefreshRepeat": c.Lifetimes.RefreshRepeat, "Request": c.Lifetimes.Request,
 		"Reauthentication": c.Lifetimes.Reauthentication, "Audit": c.Lifetimes.Audit,
 	} {
 		if d < time.Second {
 			return fmt.Errorf("valetkey: Lifetimes.%s is %v; a second is the shortest", name, d)
 		}
+	}
+	if len(c.Signers) > 0 && c.Keyring == "" {
+		return errors.New("valetkey: Config.Signers need a Keyring beside them")
+	}
+	if alg := c.AccessTokenAlg; alg != "" && !slices.Contains(keys.Offered(), alg) {
+		return fmt.Errorf("valetkey: Config.AccessTokenAlg %q is neither RS256 nor ES256", alg)
 	}
 	if c.PersonalTokens.Default > c.PersonalTokens.Max {
 		return errors.New("valetkey: PersonalTokens.Default is longer than PersonalTokens.Max")

@@ -9,6 +9,7 @@ import (
 	"github.com/valetkey/valetkey/internal/api"
 	"github.com/valetkey/valetkey/internal/authorize"
 	"github.com/valetkey/valetkey/internal/csrf"
+	"github.com/valetkey/valetkey/internal/device"
 	"github.com/valetkey/valetkey/internal/discovery"
 	"github.com/valetkey/valetkey/internal/introspect"
 	"github.com/valetkey/valetkey/internal/pages"
@@ -18,6 +19,7 @@ import (
 	"github.com/valetkey/valetkey/internal/revoke"
 	"github.com/valetkey/valetkey/internal/settings"
 	"github.com/valetkey/valetkey/internal/token"
+	"github.com/valetkey/valetkey/internal/userinfo"
 	"github.com/valetkey/valetkey/oauth"
 )
 
@@ -36,7 +38,7 @@ func (s *Server) routes() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	ask := s.authorization()
+	ask, devices := s.authorization(), s.devices()
 
 	mux := http.NewServeMux()
 	for _, path := range discovery.Paths(s.cfg.Issuer, s.keys != nil) {
@@ -47,7 +49,8 @@ func (s *Server) routes() (http.Handler, error) {
 	at("/oauth/authorize", http.HandlerFunc(ask.Authorize))
 	at("/oauth/errors", http.HandlerFunc(ask.Errors))
 	at("/oauth/token", s.tokenEndpoint())
-	at("/oauth/revoke", revoke.New(revoke.Config{Store: s.cfg.Store, Mint: s.mint, Clients: s.clients, Now: s.cfg.Now}))
+	at(device.Path, devices.Endpoint())
+	at("/oauth/revoke", revoke.New(revoke.Config{Store: s.cfg.Store, Live: s.live, Clients: s.clients, Now: s.cfg.Now}))
 	at("/oauth/introspect", introspect.New(introspect.Config{Clients: s.clients, Live: s.live, Issuer: s.cfg.Issuer}))
 	at("/oauth/ping", s.ping())
 	if s.cfg.TestEndpoints {
@@ -56,12 +59,17 @@ func (s *Server) routes() (http.Handler, error) {
 	}
 	if s.keys != nil {
 		at("/oauth/jwks", s.keys)
+		at("/oauth/userinfo", userinfo.New(userinfo.Config{
+			Guard: s.guard, Store: s.cfg.Store, Subjects: s.subjects, Issuer: s.cfg.Issuer, Sign: s.keys.Sign,
+		}))
 	}
 	at("/api/v1/", s.guard.RequireAuth(rest))
 	at("/api/v1/openapi.yaml", rest)
 	at("/assets/", s.pages.Assets())
 
 	at("/oauth/consent", s.browser(http.HandlerFunc(ask.Consent)))
+	at(device.PagePath, s.browser(http.HandlerFunc(devices.Page)))
+	at(device.ConfirmPath, s.browser(http.HandlerFunc(devices.Confirm)))
 	at("/account/settings/", s.browser(s.settings()))
 	administration := s.browser(s.administration())
 	at("/admin/applications/", administration)
@@ -106,6 +114,13 @@ func (s *Server) authorization() *authorize.Room {
 	})
 }
 
+func (s *Server) devices() *device.Room {
+	return device.New(device.Config{
+		Store: s.cfg.Store, Mint: s.mint, Clients: s.clients, Live: s.live, Scopes: s.scopes, Targets: s.targets,
+		Login: s.login, Pages: s.pages, Issuer: s.cfg.Issuer, Now: s.cfg.Now, Life: s.cfg.Lifetimes.DeviceCode,
+	})
+}
+
 func (s *Server) tokenEndpoint() http.Handler {
 	refresh := s.cfg.Lifetimes.RefreshToken
 	if s.cfg.Compat.ImmortalTokens {
@@ -114,6 +129,7 @@ func (s *Server) tokenEndpoint() http.Handler {
 	grants := []grant.Handler{
 		token.AuthorizationCode{Mint: s.mint},
 		token.RefreshToken{Mint: s.mint, Lifetime: refresh, Repeat: s.cfg.Lifetimes.RefreshRepeat, RotateAll: s.cfg.Compat.RotateAll},
+		token.DeviceCode{Mint: s.mint, Targets: s.targets, Life: s.cfg.Lifetimes.DeviceCode},
 		token.ClientCredentials{Scopes: s.scopes, AsOwner: s.cfg.Compat.ClientCredentialsAsOwner},
 	}
 	if s.cfg.Password != nil {

@@ -2,19 +2,25 @@ package valetkey
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/accesstoken"
 	"github.com/valetkey/valetkey/internal/api"
+	"github.com/valetkey/valetkey/internal/claims"
 	"github.com/valetkey/valetkey/internal/clientauth"
 	"github.com/valetkey/valetkey/internal/csrf"
 	"github.com/valetkey/valetkey/internal/guard"
+	"github.com/valetkey/valetkey/internal/idtoken"
 	"github.com/valetkey/valetkey/internal/keyring"
 	"github.com/valetkey/valetkey/internal/keys"
 	"github.com/valetkey/valetkey/internal/liveness"
 	"github.com/valetkey/valetkey/internal/mint"
 	"github.com/valetkey/valetkey/internal/pages"
+	"github.com/valetkey/valetkey/internal/target"
 	"github.com/valetkey/valetkey/manage"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
@@ -26,9 +32,15 @@ import (
 type Server struct {
 	cfg     Config
 	scopes  *oauth.Scopes
+	targets *target.Targets
 	ring    *keyring.Ring
 	keys    *keys.Keys // nil without a keyring
 	mint    *mint.Mint
+	// What a server with a keyring signs; nil without one.
+	subjects     *claims.Subjects
+	idTokens     *idtoken.Minter
+	accessTokens *accesstoken.Signer
+
 	csrf    *csrf.Guard
 	pages   *pages.Pages
 	live    *liveness.Checker
@@ -82,8 +94,9 @@ func Menu() []oauth.MenuItem {
 	}
 }
 
-// Start makes the first signing key if there is a keyring and no key, and then
-// deletes what has expired, in small batches, until ctx is done. Before it
+// Start makes the first signing keys if there is a keyring and no key, and then
+// rotates keys when it is time and deletes what has expired, in small batches,
+// until ctx is done. Before it
 // returns it waits for the last uses of tokens and secrets to be recorded, so
 // call it off after the last request and close the store after it. Without
 // Start expired rows stay where they are.
@@ -97,6 +110,11 @@ func (s *Server) Start(ctx context.Context) {
 	}
 	const batch, pause, month = 1000, time.Minute, 30 * 24 * time.Hour
 	for {
+		if s.keys != nil {
+			if err := s.keys.Maintain(ctx); err != nil && ctx.Err() == nil {
+				s.cfg.Logger.ErrorContext(ctx, "signing keys could not be rotated", "error", err)
+			}
+		}
 		now := s.cfg.Now()
 		n, err := s.cfg.Store.Purge(ctx, store.Horizon{
 			Dead: now, Events: now.Add(-s.cfg.Lifetimes.Audit), Keys: now.Add(-month), Registrations: now.Add(-month),
@@ -122,7 +140,9 @@ func (s *Server) buildSecrets() (err error) {
 		if s.ring, err = keyring.Parse(s.cfg.Keyring); err != nil {
 			return err
 		}
-		s.keys = keys.New(keys.Config{Store: s.cfg.Store, Ring: s.ring, Now: s.cfg.Now})
+		if err := s.buildKeys(); err != nil {
+			return err
+		}
 	}
 	if s.mint, err = mint.New(s.cfg.TokenPrefix, s.ring.Derive("refresh token successor")); err != nil {
 		return err
@@ -133,13 +153,45 @@ func (s *Server) buildSecrets() (err error) {
 	return nil
 }
 
+// buildKeys makes what signs. A server that can sign is an OpenID Provider.
+func (s *Server) buildKeys() error {
+	l := s.cfg.Lifetimes
+	c := keys.Config{
+		Store: s.cfg.Store, Ring: s.ring, Now: s.cfg.Now, Signers: s.cfg.Signers,
+		Rotation: l.KeyRotation, Overlap: max(l.IDToken, l.AccessToken) + keys.Slack,
+	}
+	if err := c.Check(); err != nil {
+		return fmt.Errorf("valetkey: %w", err)
+	}
+	s.keys = keys.New(c)
+	s.subjects = &claims.Subjects{Salt: s.keys.PairwiseSalt}
+	s.idTokens = &idtoken.Minter{Keys: s.keys, Subjects: s.subjects, Issuer: s.cfg.Issuer, Lifetime: l.IDToken, Now: s.cfg.Now}
+	s.accessTokens = &accesstoken.Signer{Keys: s.keys, Issuer: s.cfg.Issuer, Algorithm: s.cfg.AccessTokenAlg}
+	return nil
+}
+
+// buildScopes registers the host's scopes, and those of the REST API and of OpenID
+// Connect. The host may word the latter in its own way.
 func (s *Server) buildScopes() (err error) {
-	s.scopes, err = oauth.NewScopes(append(api.Scopes(), s.cfg.Scopes...)...)
-	return err
+	list := api.Scopes()
+	if s.keys != nil {
+		for _, own := range claims.Scopes() {
+			if !slices.ContainsFunc(s.cfg.Scopes, func(sc oauth.Scope) bool { return sc.Name == own.Name }) {
+				list = append(list, own)
+			}
+		}
+	}
+	if s.scopes, err = oauth.NewScopes(append(list, s.cfg.Scopes...)...); err != nil {
+		return err
+	}
+	if s.targets, err = target.New(s.cfg.Issuer, s.cfg.Resources); err != nil {
+		return fmt.Errorf("valetkey: Config.Resources: %w", err)
+	}
+	return nil
 }
 
 func (s *Server) buildGuard() (err error) {
-	s.live = liveness.New(liveness.Config{Store: s.cfg.Store, Users: s.cfg.Users, Mint: s.mint, Now: s.cfg.Now})
+	s.live = liveness.New(liveness.Config{Store: s.cfg.Store, Users: s.cfg.Users, Mint: s.mint, Now: s.cfg.Now, JWT: s.accessTokens})
 	s.guard, err = guard.New(guard.Config{
 		Checker: s.live, Session: s.login.Session, CSRF: s.csrf, Store: s.cfg.Store, Now: s.cfg.Now,
 		Header: s.cfg.JWT.Header, Type: s.cfg.JWT.Type, BearerJWT: s.cfg.Compat.BearerJWT,

@@ -47,9 +47,10 @@ var rules = map[string]rule{
 
 	// One endpoint, one room; none knows another.
 	"internal/authorize":  {imports: "oauth store grant $helpers internal/pages internal/csrf"},
+	"internal/device":     {imports: "oauth store $helpers internal/pages"},
 	"internal/token":      {imports: "oauth store grant $helpers"},
 	"internal/introspect": {imports: "oauth store $helpers"},
-	"internal/par":        {imports: "oauth store $helpers"},
+	"internal/par":        {imports: "oauth store $helpers internal/requestobject"},
 	"internal/revoke":     {imports: "oauth store $helpers"},
 	"internal/register":   {imports: "oauth store $helpers internal/clientmeta internal/strictjson internal/throttle"},
 	"internal/clientdoc":  {imports: "oauth store internal/clientmeta internal/fetch internal/mint internal/peer internal/respond internal/throttle"},
@@ -94,7 +95,7 @@ var rules = map[string]rule{
 // groups name lists of packages that several rules share.
 var groups = map[string]string{
 	"$helpers": "internal/form internal/respond internal/mint internal/peer internal/liveness internal/clientauth internal/proof internal/redirecturi internal/target internal/session",
-	"$rooms": "internal/authorize internal/token internal/introspect internal/revoke internal/discovery internal/ping internal/logout internal/userinfo " +
+	"$rooms": "internal/authorize internal/device internal/token internal/introspect internal/revoke internal/discovery internal/ping internal/logout internal/userinfo " +
 		"internal/settings internal/admin internal/api",
 	"$desk": "oauth manage internal/respond internal/peer",
 }

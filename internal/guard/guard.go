@@ -10,8 +10,8 @@
 // a header.
 //
 // The proof is never an access token, nor an access token a proof: the first is
-// a JSON Web Token of type csrf+jwt, the second was minted by this server, and
-// each is refused by the other's check.
+// a JSON Web Token of type csrf+jwt, the second was minted by this server or is
+// one of type at+jwt, and each is refused by the other's check.
 package guard
 
 import (
@@ -23,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/accesstoken"
 	"github.com/valetkey/valetkey/internal/csrf"
 	"github.com/valetkey/valetkey/internal/lastuse"
 	"github.com/valetkey/valetkey/internal/liveness"
@@ -111,16 +112,20 @@ func (g *Guard) RequireToken(scopes ...string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler { return g.identify(require(next)) }
 }
 
+// Refuse answers a request that a handler behind the guard must refuse after all,
+// as the guard itself does (see resource.Guard).
+func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, err error) { g.refuse(w, r, err) }
+
 // Wait blocks until the uses seen so far are recorded, for shutdown and tests.
 func (g *Guard) Wait() { g.uses.Wait() }
 
 func (g *Guard) identify(next http.Handler) http.Handler {
-	return peer.Identify(g.cfg.TrustedProxies, respond.WithLogger(next, g.cfg.Logger))
+	return peer.Identify(g.cfg.TrustedProxies, respond.WithLogger(remember(next), g.cfg.Logger))
 }
 
 // verify is the resource.Verifier of tokens that were minted here.
 func (g *Guard) verify(ctx context.Context, token oauth.Secret) (*oauth.Principal, error) {
-	if g.proofIsBearer() && strings.Contains(string(token), ".") {
+	if g.proofIsBearer() && strings.Contains(string(token), ".") && !accesstoken.Is(string(token)) {
 		return nil, resource.ErrNoToken // a JSON Web Token: the session's proof, if anything
 	}
 	live, err := g.cfg.Checker.Token(ctx, token)
@@ -133,7 +138,32 @@ func (g *Guard) verify(ctx context.Context, token oauth.Secret) (*oauth.Principa
 	}
 	g.used(ctx, live.Token)
 	peer.NoteClient(ctx, live.Token.ClientID)
+	if place, ok := ctx.Value(liveKey{}).(*liveness.Live); ok {
+		*place = *live
+	}
 	return principal(live.Token), nil
+}
+
+type liveKey struct{}
+
+// LiveFrom returns the token that let the request of that context in, with its
+// client and user; nil if it was a session.
+func LiveFrom(ctx context.Context) *liveness.Live {
+	live, _ := ctx.Value(liveKey{}).(*liveness.Live)
+	if live == nil || live.Token == nil {
+		return nil
+	}
+	return live
+}
+
+// remember gives verify a place for what it finds, once for all guards of a request.
+func remember(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Context().Value(liveKey{}) == nil {
+			r = r.WithContext(context.WithValue(r.Context(), liveKey{}, new(liveness.Live)))
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // used notes a use of t. Personal tokens know themselves when they were last

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -59,7 +58,7 @@ func (m *Minter) Sign(ctx context.Context, t Token) (string, error) {
 	}
 	asked, err := claims.ParseRequest(t.Claims)
 	if err != nil {
-		return "", fmt.Errorf("ID token: what the grant keeps of the claims parameter: %w", errors.Unwrap(err))
+		return "", fmt.Errorf("ID token: what the grant keeps of the claims parameter: %v", err)
 	}
 	var scopes []string
 	if t.IncludeUserClaims {

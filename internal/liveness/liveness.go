@@ -3,7 +3,8 @@
 //
 // A token is alive when all of these are:
 //
-//   - the string is canonical and its hash is the stored one
+//   - the string is canonical and its hash is the stored one, or it is an access
+//     token in JWT form that we have signed (RFC 9068) and names the row
 //   - the row: not expired, not revoked, not rotated, and its grant not revoked
 //   - its client exists and is not disabled
 //   - the client's owner, if it has one, exists and is not disabled
@@ -18,8 +19,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/accesstoken"
 	"github.com/valetkey/valetkey/internal/mint"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
@@ -29,12 +32,14 @@ import (
 // it must not be told to a stranger.
 var ErrDead = errors.New("liveness: not alive")
 
-// Config says what to ask. All fields are required.
+// Config says what to ask. All fields but JWT are required.
 type Config struct {
 	Store store.Store
 	Users oauth.UserSource
 	Mint  *mint.Mint
 	Now   func() time.Time
+	// JWT reads access tokens in JWT form; nil: there are none.
+	JWT *accesstoken.Signer
 }
 
 // Checker decides. It keeps nothing between calls.
@@ -59,21 +64,56 @@ func (c *Checker) Token(ctx context.Context, s oauth.Secret, kinds ...mint.Kind)
 	if len(kinds) == 0 {
 		kinds = []mint.Kind{mint.AccessToken, mint.PersonalToken}
 	}
-	parsed, err := c.Mint.Parse(s, kinds...)
+	known, err := c.Known(ctx, s, kinds...)
 	if err != nil {
-		return nil, dead("malformed")
+		return nil, err
 	}
-	t, err := c.Store.Token(ctx, parsed.ID)
+	t, err := c.Store.Token(ctx, known.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, dead("no such token")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look up token: %w", err)
 	}
-	if !t.Hash.Equal(parsed.Hash) {
+	if !known.Is(t) {
 		return nil, dead("wrong secret")
 	}
 	return c.Row(ctx, t)
+}
+
+// Known is a token string that may have been made here.
+type Known struct {
+	ID     string // of its row
+	hash   oauth.Hash
+	signed bool // we have signed it: the row's secret was never told to anybody
+}
+
+// Known reads a token string without looking its row up. ErrDead if it was not
+// made here; any other error is a fault.
+func (c *Checker) Known(ctx context.Context, s oauth.Secret, kinds ...mint.Kind) (Known, error) {
+	parsed, err := c.Mint.Parse(s, kinds...)
+	if err == nil {
+		return Known{ID: parsed.ID, hash: parsed.Hash}, nil
+	}
+	if c.JWT == nil || !slices.Contains(kinds, mint.AccessToken) || !accesstoken.Is(string(s)) {
+		return Known{}, dead("malformed")
+	}
+	id, err := c.JWT.Parse(ctx, string(s))
+	if errors.Is(err, accesstoken.ErrNot) {
+		return Known{}, fmt.Errorf("%w: %w", ErrDead, err)
+	}
+	if err != nil {
+		return Known{}, fmt.Errorf("verify access token: %w", err)
+	}
+	return Known{ID: id, signed: true}, nil
+}
+
+// Is reports whether t is the row of the token string.
+func (k Known) Is(t *oauth.Token) bool {
+	if k.signed {
+		return t.ID == k.ID && t.Kind == oauth.AccessToken
+	}
+	return t.Hash.Equal(k.hash)
 }
 
 // Row decides about a token that the caller has looked up and compared.

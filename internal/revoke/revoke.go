@@ -18,6 +18,7 @@ import (
 
 	"github.com/valetkey/valetkey/internal/clientauth"
 	"github.com/valetkey/valetkey/internal/form"
+	"github.com/valetkey/valetkey/internal/liveness"
 	"github.com/valetkey/valetkey/internal/mint"
 	"github.com/valetkey/valetkey/internal/peer"
 	"github.com/valetkey/valetkey/internal/respond"
@@ -28,7 +29,7 @@ import (
 // Config says what the endpoint is made of. All fields are required.
 type Config struct {
 	Store   store.Store
-	Mint    *mint.Mint
+	Live    *liveness.Checker
 	Clients *clientauth.Authenticator
 	Now     func() time.Time
 }
@@ -63,19 +64,22 @@ func (e *endpoint) answer(w http.ResponseWriter, r *http.Request) error {
 	if err := f.Require("token"); err != nil {
 		return err
 	}
-	parsed, err := e.Mint.Parse(oauth.Secret(f["token"]), mint.AccessToken, mint.RefreshToken)
-	if err != nil {
+	known, err := e.Live.Known(r.Context(), oauth.Secret(f["token"]), mint.AccessToken, mint.RefreshToken)
+	if errors.Is(err, liveness.ErrDead) {
 		return nil // not one of ours: invalid tokens are no error (RFC 7009 §2.2)
 	}
+	if err != nil {
+		return err
+	}
 	return e.Store.InTx(r.Context(), func(ctx context.Context, tx store.Store) error {
-		t, err := tx.Token(ctx, parsed.ID)
+		t, err := tx.Token(ctx, known.ID)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("look up token: %w", err)
 		}
-		if !t.Hash.Equal(parsed.Hash) || t.ClientID != client.ID || !t.RevokedAt.IsZero() {
+		if !known.Is(t) || t.ClientID != client.ID || !t.RevokedAt.IsZero() {
 			return nil
 		}
 		return e.revoke(ctx, tx, t)
