@@ -271,6 +271,17 @@ func TestValidate(t *testing.T) {
 		{"host", "server.hosts=id.internal, 10.0.0.5:8080, [::1]:80", ""},
 		{"host that is a URL", "server.hosts=https://id.internal", "is not a host"},
 		{"host with a path", "server.hosts=id.internal/auth", "is not a host"},
+		{"pushed request", "lifetimes.pushed_request=1s", "is not between 5s and 10m"},
+		{"device code", "lifetimes.device_code=2h", "is not between 1m and 30m"},
+		{"signing key", "lifetimes.signing_key=1d", "two days are the least"},
+		{"registration", "registration.unused=1m", "an hour is the least"},
+		{"resource", "resources=[{uri: 'https://api.example.org', format: jwt}]", ""},
+		{"resource with a fragment", "resources=[{uri: 'https://api.example.org#x'}]", "is not an absolute URI"},
+		{"resource of nothing", "resources=[{uri: api}]", "is not an absolute URI"},
+		{"resource of a strange format", "resources=[{uri: 'https://api.example.org', format: saml}]", "is neither opaque nor jwt"},
+		{"fetch", "fetch.allow=keys.internal, 10.1.0.0/16, ::1", ""},
+		{"fetch from a URL", "fetch.allow=https://keys.internal", "is neither a host"},
+		{"half a certificate", "server.tls_cert=cert.pem", "go together"},
 		{"host of nothing", "server.hosts=:80", "is not a host"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

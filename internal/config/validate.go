@@ -158,8 +158,8 @@ func checkPushedRequest(c *Config) error {
 }
 
 func checkDeviceCode(c *Config) error {
-	if d := c.Lifetimes.DeviceCode; d < minute || d > hour {
-		return fmt.Errorf("%v is not between 1m and 1h: a person has to fetch another device, and nobody should have time to guess", d)
+	if d := c.Lifetimes.DeviceCode; d < minute || d > 30*minute {
+		return fmt.Errorf("%v is not between 1m and 30m: a person has to fetch another device, and nobody should have time to guess", d)
 	}
 	return nil
 }
