@@ -10,8 +10,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/fetch"
 	"github.com/valetkey/valetkey/internal/issuer"
 	"github.com/valetkey/valetkey/internal/keys"
+	"github.com/valetkey/valetkey/internal/par"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
@@ -57,6 +59,10 @@ type Config struct {
 	Templates fs.FS
 	// Menu adds the host's own links to the settings navigation.
 	Menu []oauth.MenuItem
+	// FetchAllow lists host names, and networks as CIDR prefixes, that the server may
+	// fetch client metadata from although they are not public. Plain http is allowed
+	// for the names alone.
+	FetchAllow []string
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 	// Logger receives faults; slog.Default if nil.
@@ -87,6 +93,7 @@ type Lifetimes struct {
 	RefreshToken  time.Duration // since its last use; 90 days
 	RefreshRepeat time.Duration // how long a rotated refresh token may be repeated; 10 s
 	Request       time.Duration // a consent page waits this long; 10 min
+	PushedRequest time.Duration // a pushed request waits this long; 60 s, 5 s to 10 min (RFC 9126 §2.2)
 	DeviceCode    time.Duration // codes of the device flow; 10 min, at most 30 (RFC 8628 §5.2)
 	// Reauthentication is how recent a sign-in must be for sensitive acts; 15 min.
 	Reauthentication time.Duration
@@ -160,6 +167,7 @@ func (c Config) withDefaults() Config {
 	l.RefreshToken = cmp.Or(l.RefreshToken, 90*day)
 	l.RefreshRepeat = cmp.Or(l.RefreshRepeat, 10*time.Second)
 	l.Request = cmp.Or(l.Request, 10*time.Minute)
+	l.PushedRequest = cmp.Or(l.PushedRequest, par.DefaultLifetime)
 	l.DeviceCode = cmp.Or(l.DeviceCode, 10*time.Minute)
 	l.Reauthentication = cmp.Or(l.Reauthentication, 15*time.Minute)
 	l.Audit = cmp.Or(l.Audit, 400*day)
@@ -191,6 +199,12 @@ func (c Config) check() error {
 	}
 	if l := c.Lifetimes.Code; l < time.Second || l > 10*time.Minute {
 		return fmt.Errorf("valetkey: Lifetimes.Code is %v; a code may live from a second to ten minutes (RFC 6749 §4.1.2)", l)
+	}
+	if l := c.Lifetimes.PushedRequest; l < par.ShortestLifetime || l > par.LongestLifetime {
+		return fmt.Errorf("valetkey: Lifetimes.PushedRequest is %v; a pushed request may wait from five seconds to ten minutes (RFC 9126 §2.2)", l)
+	}
+	if err := fetch.CheckAllow(c.FetchAllow); err != nil {
+		return fmt.Errorf("valetkey: Config.FetchAllow: %w", err)
 	}
 	if l := c.Lifetimes.DeviceCode; l < time.Minute || l > 30*time.Minute {
 		return fmt.Errorf("valetkey: Lifetimes.DeviceCode is %v; the codes of a device may live from a minute to half an hour, long enough to type them and too short to guess them", l)

@@ -12,7 +12,9 @@ import (
 	"github.com/valetkey/valetkey/internal/api"
 	"github.com/valetkey/valetkey/internal/claims"
 	"github.com/valetkey/valetkey/internal/clientauth"
+	"github.com/valetkey/valetkey/internal/clientkeys"
 	"github.com/valetkey/valetkey/internal/csrf"
+	"github.com/valetkey/valetkey/internal/fetch"
 	"github.com/valetkey/valetkey/internal/guard"
 	"github.com/valetkey/valetkey/internal/idtoken"
 	"github.com/valetkey/valetkey/internal/keyring"
@@ -41,11 +43,15 @@ type Server struct {
 	idTokens     *idtoken.Minter
 	accessTokens *accesstoken.Signer
 
-	csrf    *csrf.Guard
-	pages   *pages.Pages
-	live    *liveness.Checker
-	guard   *guard.Guard
-	clients *clientauth.Authenticator
+	csrf  *csrf.Guard
+	pages *pages.Pages
+	live  *liveness.Checker
+	guard *guard.Guard
+	// What clients sign is verified by keys that may have to be fetched.
+	fetch      *fetch.Fetcher
+	clientKeys *clientkeys.Keys
+	clients    *clientauth.Authenticator
+
 	desk    *manage.Desk
 	login   oauth.Authenticator
 	handler http.Handler
@@ -60,7 +66,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, login: oncePerRequest{cfg.Login}}
-	for _, build := range []func() error{s.buildSecrets, s.buildScopes, s.buildGuard, s.buildDesk, s.buildPages} {
+	for _, build := range []func() error{s.buildSecrets, s.buildScopes, s.buildGuard, s.buildClients, s.buildDesk, s.buildPages} {
 		if err := build(); err != nil {
 			return nil, err
 		}
@@ -197,10 +203,22 @@ func (s *Server) buildGuard() (err error) {
 		Header: s.cfg.JWT.Header, Type: s.cfg.JWT.Type, BearerJWT: s.cfg.Compat.BearerJWT,
 		QueryToken: s.cfg.Compat.QueryToken, TrustedProxies: s.cfg.TrustedProxies, Logger: s.cfg.Logger,
 	})
-	s.clients = clientauth.New(clientauth.Config{
-		Store: s.cfg.Store, Live: s.live, Now: s.cfg.Now, Logger: s.cfg.Logger, AnySecretMethod: s.cfg.Compat.AnySecretMethod,
-	})
 	return err
+}
+
+// buildClients makes what finds out which client sends a request.
+func (s *Server) buildClients() error {
+	s.fetch = fetch.New(fetch.Config{Allow: s.cfg.FetchAllow, Now: s.cfg.Now})
+	s.clientKeys = clientkeys.New(clientkeys.Config{Fetch: s.fetch, Now: s.cfg.Now})
+	c := clientauth.Config{
+		Store: s.cfg.Store, Live: s.live, Now: s.cfg.Now, Logger: s.cfg.Logger, AnySecretMethod: s.cfg.Compat.AnySecretMethod,
+		Issuer: s.cfg.Issuer, Keys: s.clientKeys,
+	}
+	if s.keys != nil {
+		c.Ring = s.ring // a ring that dies with the process opens nothing that is kept
+	}
+	s.clients = clientauth.New(c)
+	return nil
 }
 
 func (s *Server) buildDesk() (err error) {
