@@ -62,7 +62,8 @@ type Store interface {
 	Purge(ctx context.Context, h Horizon, limit int) (int, error)
 	// DeleteSubject deletes the clients the subject owns (with their cascade),
 	// and the requests, device codes, sessions' clients, grants, codes and tokens
-	// the subject has.
+	// the subject has. Sessions' clients whose session has ended stay until they are
+	// told: they are notices, and the last that is heard of the subject.
 	DeleteSubject(ctx context.Context, subject string) error
 	// Ping reports whether the store can be read and written.
 	Ping(ctx context.Context) error

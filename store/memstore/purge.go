@@ -116,7 +116,7 @@ func (s *Store) DeleteSubject(ctx context.Context, subject string) error {
 		}
 		dropWhere(s, s.requests, -1, func(r *oauth.AuthorizationRequest) bool { return r.Subject == subject })
 		dropWhere(s, s.devices, -1, func(d *oauth.DeviceCode) bool { return d.Subject == subject })
-		dropWhere(s, s.signedIn, -1, func(c *oauth.SessionClient) bool { return c.Subject == subject })
+		dropWhere(s, s.signedIn, -1, func(c *oauth.SessionClient) bool { return c.Subject == subject && c.EndedAt.IsZero() })
 		dropWhere(s, s.codes, -1, func(c *oauth.AuthorizationCode) bool { return c.Subject == subject })
 		dropWhere(s, s.tokens, -1, func(t *oauth.Token) bool { return t.Subject == subject })
 		dropWhere(s, s.grants, -1, func(g *oauth.Grant) bool { return g.Subject == subject })

@@ -159,7 +159,7 @@ const (
 	sqlDeleteRequestsOf = `DELETE FROM oauth_requests WHERE subject = $1`
 
 	sqlDeleteDeviceCodesOf    = `DELETE FROM oauth_device_codes WHERE subject = $1`
-	sqlDeleteSessionClientsOf = `DELETE FROM oauth_session_clients WHERE subject = $1`
+	sqlDeleteSessionClientsOf = `DELETE FROM oauth_session_clients WHERE subject = $1 AND ended_at IS NULL`
 )
 
 // DeleteSubject implements [store.Store].

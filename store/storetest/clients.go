@@ -238,6 +238,9 @@ var clientTests = map[string]func(*testing.T, *suite){
 			s.device("d-"+g.ID, "D"+g.ID, "other")
 			s.must(s.ApproveDeviceCode(s.ctx, "d-"+g.ID, g.ID, start))
 			s.signIn("s-"+g.ID, "other", g.Subject)
+			s.signIn("ended-"+g.ID, "other", g.Subject)
+			_, err := s.EndSession(s.ctx, "ended-"+g.ID, start)
+			s.must(err)
 		}
 		s.must(s.CreateDeviceCode(s.ctx, &oauth.DeviceCode{ID: "d-named", UserCode: "NAMED", ClientID: "other", Subject: "alice", IssuedAt: start}))
 		s.must(s.DeleteSubject(s.ctx, "alice"))
@@ -258,6 +261,7 @@ var clientTests = map[string]func(*testing.T, *suite){
 			{"her device", func() error { _, err := s.DeviceCode(s.ctx, "d-g-alice"); return err }, store.ErrNotFound},
 			{"a device with her name", func() error { _, err := s.DeviceCode(s.ctx, "d-named"); return err }, store.ErrNotFound},
 			{"her session", func() error { return s.DeleteSessionClient(s.ctx, "s-g-alice", "other") }, store.ErrNotFound},
+			{"the end of her session, untold", func() error { return s.DeleteSessionClient(s.ctx, "ended-g-alice", "other") }, nil},
 			{"his device", func() error { _, err := s.DeviceCode(s.ctx, "d-g-bob"); return err }, nil},
 			{"his session", func() error { return s.DeleteSessionClient(s.ctx, "s-g-bob", "other") }, nil},
 			{"another client", func() error { _, err := s.Client(s.ctx, "other"); return err }, nil},
