@@ -26,13 +26,19 @@ func openSQLite(t testing.TB) *sqlstore.Store {
 
 func openFile(t testing.TB, path string) *sqlstore.Store {
 	t.Helper()
+	return migrated(t, emptySQLite(t, path))
+}
+
+// emptySQLite opens a store that has no tables yet.
+func emptySQLite(t testing.TB, path string) *sqlstore.Store {
+	t.Helper()
 	db, err := sql.Open("sqlite", sqlstore.SQLiteDSN(path))
 	if err != nil {
 		t.Fatal(err)
 	}
 	db.SetMaxIdleConns(8)
 	t.Cleanup(func() { db.Close() })
-	return migrated(t, sqlstore.New(db, sqlstore.SQLite))
+	return sqlstore.New(db, sqlstore.SQLite)
 }
 
 func migrated(t testing.TB, st *sqlstore.Store) *sqlstore.Store {
@@ -55,8 +61,14 @@ func postgresDSN(t testing.TB) string {
 
 var schemas atomic.Int64
 
-// openPostgres opens a store in a schema of its own, which goes with the test.
 func openPostgres(t testing.TB) *sqlstore.Store {
+	t.Helper()
+	return migrated(t, emptyPostgres(t))
+}
+
+// emptyPostgres opens a store in a schema of its own, which goes with the test
+// and has no tables yet.
+func emptyPostgres(t testing.TB) *sqlstore.Store {
 	t.Helper()
 	dsn := postgresDSN(t)
 	admin, err := sql.Open("pgx", dsn)
@@ -82,7 +94,7 @@ func openPostgres(t testing.TB) *sqlstore.Store {
 	db.SetMaxOpenConns(8)
 	db.SetMaxIdleConns(8)
 	t.Cleanup(func() { db.Close() })
-	return migrated(t, sqlstore.New(db, sqlstore.PostgreSQL))
+	return sqlstore.New(db, sqlstore.PostgreSQL)
 }
 
 func TestStoreSQLite(t *testing.T) {
