@@ -62,11 +62,12 @@ var (
 	code = oauth.GrantAuthorizationCode
 	rt   = oauth.GrantRefreshToken
 	cc   = oauth.GrantClientCredentials
+	dev  = oauth.GrantDeviceCode // nobody's default: RFC 8628 §5.4
 
 	kinds = map[oauth.ApplicationType]kind{
-		oauth.WebApplication:     {defaults: []string{code, rt}, allowed: []string{code, rt, cc}},
+		oauth.WebApplication:     {defaults: []string{code, rt}, allowed: []string{code, rt, cc, dev}},
 		oauth.BrowserApplication: {defaults: []string{code, rt}, allowed: []string{code, rt}, public: true},
-		oauth.NativeApplication:  {defaults: []string{code, rt}, allowed: []string{code, rt}, public: true},
+		oauth.NativeApplication:  {defaults: []string{code, rt}, allowed: []string{code, rt, dev}, public: true},
 		oauth.ServiceApplication: {defaults: []string{cc}, allowed: []string{cc}, secret: true},
 		oauth.LegacyApplication: {defaults: []string{code, rt, oauth.GrantImplicit, oauth.GrantPassword},
 			allowed: []string{code, rt, cc, oauth.GrantImplicit, oauth.GrantPassword}},
@@ -168,8 +169,8 @@ func (d *Desk) applyGrants(bad *Invalid, a Actor, in ApplicationInput, c *oauth.
 			bad.add("grant_types", "A public application cannot use `client_credentials`: it has no secret to prove who it is.")
 		}
 	}
-	if c.MayUse(rt) && !c.MayUse(code) && !c.MayUse(oauth.GrantPassword) {
-		bad.add("grant_types", "`refresh_token` goes with `authorization_code`.")
+	if c.MayUse(rt) && !c.MayUse(code) && !c.MayUse(dev) && !c.MayUse(oauth.GrantPassword) {
+		bad.add("grant_types", "`refresh_token` goes with `authorization_code` or the device code.")
 	}
 	switch {
 	case !c.MayUse(code):

@@ -56,6 +56,14 @@ func TestParity46_FieldsOfAnApplication(t *testing.T) {
 		"foreign grant":       {func(in *input) { in.GrantTypes = []string{"urn:x"} }, "grant_types", "cannot use `urn:x`"},
 		"password":            {func(in *input) { in.GrantTypes = []string{"password"} }, "grant_types", "cannot use `password`"},
 		"public client creds": {func(in *input) { in.Public = true; in.GrantTypes = []string{"client_credentials"} }, "grant_types", "no secret"},
+		"device": {func(in *input) {
+			in.Type, in.RedirectURIs = oauth.NativeApplication, nil
+			in.GrantTypes = []string{oauth.GrantDeviceCode, "refresh_token"}
+		}, "", ""},
+		"device in a browser": {func(in *input) {
+			in.Type = oauth.BrowserApplication
+			in.GrantTypes = []string{"authorization_code", oauth.GrantDeviceCode}
+		}, "grant_types", "cannot use"},
 		"refresh alone":       {func(in *input) { in.GrantTypes = []string{"refresh_token"} }, "grant_types", "goes with"},
 		"public without PKCE": {func(in *input) { in.Public = true; in.RequirePKCE = new(bool) }, "require_pkce", "must use PKCE"},
 	} {

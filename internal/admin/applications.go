@@ -49,7 +49,7 @@ func (a *admin) options() pages.ClientOptions {
 	}
 	o := pages.ClientOptions{
 		Types: pages.ClientTypes(legacy), Groups: scopes.Group(names),
-		GrantTypes: []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials},
+		GrantTypes: []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantDeviceCode},
 	}
 	if legacy {
 		o.GrantTypes = append(o.GrantTypes, oauth.GrantImplicit, oauth.GrantPassword)

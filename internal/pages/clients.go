@@ -15,6 +15,14 @@ type ClientOptions struct {
 	Groups     []oauth.ScopeGroup // scopes the application may be limited to
 }
 
+// GrantHelp is a word of advice about a grant type; mostly there is none.
+func (ClientOptions) GrantHelp(grantType string) string {
+	if grantType == oauth.GrantDeviceCode {
+		return "For devices without a browser: people type the code that the device shows. Somebody can talk people into typing a code of theirs, so choose it only where it is needed."
+	}
+	return ""
+}
+
 // TypeOption explains one type of application.
 type TypeOption struct {
 	Type               oauth.ApplicationType

@@ -11,6 +11,7 @@ import (
 // Help explains to a developer how one application talks to this server.
 type Help struct {
 	Authorize, Token, Revoke, Introspect, Metadata string // absolute URLs
+	Device                                         string // absolute URL; empty if the application does not use it
 	Example                                        string // an authorization request; empty if the application makes none
 	Curl, Go, Env                                  string // ready to paste
 }
@@ -34,6 +35,9 @@ func HelpFor(issuer string, c *oauth.Client) Help {
 		}
 		h.Example = h.Authorize + "?" + q.Encode()
 	}
+	if c.MayUse(oauth.GrantDeviceCode) {
+		h.Device = issuer + "/oauth/device_authorization"
+	}
 	h.Curl, h.Go, h.Env = curl(h, c), golang(h, c), env(issuer, c, "")
 	return h
 }
@@ -52,7 +56,11 @@ func metadataURL(issuer string) string {
 func shell(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 func curl(h Help, c *oauth.Client) string {
-	lines := []string{"curl " + h.Token}
+	address := h.Token
+	if h.Example == "" && h.Device != "" {
+		address = h.Device
+	}
+	lines := []string{"curl " + address}
 	switch c.AuthMethod {
 	case oauth.AuthNone:
 		lines = append(lines, "-d client_id="+shell(c.ID))
@@ -61,9 +69,12 @@ func curl(h Help, c *oauth.Client) string {
 	default:
 		lines = append(lines, `-u `+shell(c.ID)+`:"$CLIENT_SECRET"`)
 	}
-	if h.Example == "" {
+	switch {
+	case h.Example == "" && h.Device != "":
+		lines = append(lines, "--data-urlencode scope="+shell(oauth.ScopeString(c.Scopes)))
+	case h.Example == "":
 		lines = append(lines, "-d grant_type="+oauth.GrantClientCredentials)
-	} else {
+	default:
 		lines = append(lines, "-d grant_type="+oauth.GrantAuthorizationCode, `-d code="$CODE"`, "--data-urlencode redirect_uri="+shell(c.RedirectURIs[0]))
 		if c.RequirePKCE {
 			lines = append(lines, "-d code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
@@ -76,6 +87,10 @@ func golang(h Help, c *oauth.Client) string {
 	secret := `os.Getenv("CLIENT_SECRET")`
 	if c.Public() {
 		secret = `""`
+	}
+	if h.Example == "" && h.Device != "" {
+		return fmt.Sprintf("config := oauth2.Config{ // golang.org/x/oauth2\n\tClientID:     %q,\n\tClientSecret: %s,\n\tEndpoint:     oauth2.Endpoint{DeviceAuthURL: %q, TokenURL: %q},\n}\nanswer, err := config.DeviceAuth(ctx)\n// … show answer.UserCode and answer.VerificationURI\ntoken, err := config.DeviceAccessToken(ctx, answer)",
+			c.ID, secret, h.Device, h.Token)
 	}
 	if h.Example == "" {
 		return fmt.Sprintf("config := clientcredentials.Config{ // golang.org/x/oauth2/clientcredentials\n\tClientID:     %q,\n\tClientSecret: %s,\n\tTokenURL:     %q,\n}\nclient := config.Client(ctx)", c.ID, secret, h.Token)

@@ -88,7 +88,7 @@ var tokenErrors = pages.Form{ID: "FORMID", Values: url.Values{"expires_in": {"cu
 }}
 
 var clientOptions = pages.ClientOptions{Types: pages.ClientTypes(true), Groups: groups,
-	GrantTypes: []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantImplicit, oauth.GrantPassword}}
+	GrantTypes: []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantDeviceCode, oauth.GrantImplicit, oauth.GrantPassword}}
 
 var clientForm = pages.Form{ID: "FORMID", Values: url.Values{"type": {"web"}, "name": {app.Name}, "website": {app.Website}, "description": {app.Description},
 	"redirect_uris": {"https://uploader.example/callback\nhttp://127.0.0.1/cb"}, "grant_types": app.GrantTypes, "scopes": app.Scopes, "require_pkce": {"yes"}}}
@@ -155,6 +155,7 @@ var ownSamples = []sample{
 		Secrets: []pages.ClientSecret{{Hint: "x7Qa", CreatedAt: now.AddDate(0, 0, -1), LastUsedAt: now.Add(-time.Minute)}, {Hint: "9bCd", CreatedAt: now.AddDate(0, -8, 0), ExpiresAt: now.Add(23 * time.Hour)}}}},
 	{"client_public", settings, pages.ClientView{Client: native, Users: 1, Help: pages.HelpFor("https://example.org/auth/idp", native)}},
 	{"client_service", settings, pages.ClientView{Client: service, Help: pages.HelpFor("https://example.org", service)}},
+	{"client_device", settings, pages.ClientView{Client: television, Help: pages.HelpFor("https://example.org", television)}},
 	{"client_created", settings, pages.ClientCreated{Client: app, Secret: "vk_cs_secret", Env: pages.EnvFor("https://example.org", app, "vk_cs_secret")}},
 	{"client_created_gone", settings, pages.ClientCreated{Client: app}},
 	{"client_reset", settings, pages.ClientReset{Client: app, Form: pages.Form{ID: "FORMID", Values: url.Values{"keep_old": {"0"}}}}},

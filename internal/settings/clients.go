@@ -25,7 +25,7 @@ func (s *Settings) clientOptions() pages.ClientOptions {
 	legacy, scopes := s.cfg.Desk.Policy().LegacyGrants, s.cfg.Desk.Scopes()
 	o := pages.ClientOptions{
 		Types: pages.ClientTypes(legacy), Groups: scopes.Group(names(scopes.Visible())),
-		GrantTypes: []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials},
+		GrantTypes: []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantDeviceCode},
 	}
 	if legacy {
 		o.GrantTypes = append(o.GrantTypes, oauth.GrantImplicit, oauth.GrantPassword)
