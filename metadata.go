@@ -11,8 +11,8 @@ import (
 // use belongs here too; the test that walks the document finds what is missing.
 func (s *Server) metadata() (http.Handler, error) {
 	c := discovery.Config{
-		Issuer: s.cfg.Issuer, Scopes: s.scopes, JWKS: s.keys != nil,
-		Grants:        []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials},
+		Issuer: s.cfg.Issuer, Scopes: s.scopes, JWKS: s.keys != nil, DeviceAuthorization: true,
+		Grants:        []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantDeviceCode},
 		ResponseTypes: []string{oauth.ResponseTypeCode},
 		AuthMethods:   []string{string(oauth.AuthBasic), string(oauth.AuthPost), string(oauth.AuthNone)},
 	}
