@@ -1,6 +1,7 @@
 package keys_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -59,6 +60,7 @@ func published(t *testing.T, k *keys.Keys) []jose.JSONWebKey {
 	return set.Keys
 }
 
+// TestLifeOfAKey is that of the ES256 key; the RS256 key beside it stays.
 func TestLifeOfAKey(t *testing.T) {
 	t.Parallel()
 	ctx, c, st := t.Context(), &clock{start}, memstore.New()
@@ -66,57 +68,96 @@ func TestLifeOfAKey(t *testing.T) {
 	must(t, k.EnsureActive(ctx))
 	must(t, k.EnsureActive(ctx)) // again: nothing more
 	first := published(t, k)
-	if len(first) != 1 || first[0].Algorithm != "ES256" || first[0].Use != "sig" || first[0].KeyID == "" || !first[0].IsPublic() {
-		t.Fatalf("got %+v, want one public ES256 key for signatures", first)
+	if len(first) != 2 || of(first, "ES256") == nil || of(first, "RS256") == nil {
+		t.Fatalf("got %+v, want an ES256 and an RS256 key", first)
 	}
+	old := of(first, "ES256")[0].KeyID
 
 	c.now = start.Add(time.Hour)
 	second, err := k.Rotate(ctx, keys.ES256, 2*time.Hour)
 	must(t, err)
-	if got := published(t, k); len(got) != 2 || got[0].KeyID != second || got[1].KeyID != first[0].KeyID {
+	if got := of(published(t, k), "ES256"); len(got) != 2 || got[0].KeyID != second || got[1].KeyID != old {
 		t.Errorf("after rotation: got %d keys, want the new and the old one", len(got))
 	}
 	list, err := k.List(ctx)
 	must(t, err)
-	if len(list) != 2 || list[0].State != store.KeyActive || list[1].State != store.KeyRetiring ||
-		!list[1].RetiredAt.Equal(c.now) || !list[1].ExpiresAt.Equal(c.now.Add(2*time.Hour)) || list[0].SealedBy != "a" {
+	if len(list) != 3 || list[0].ID != second || list[0].State != store.KeyActive || list[0].SealedBy != "a" || !list[0].ActiveAt.Equal(c.now) {
 		t.Errorf("got list %+v", list)
+	}
+	for _, key := range list[1:] {
+		if key.ID == old && (key.State != store.KeyRetiring || !key.RetiredAt.Equal(c.now) || !key.ExpiresAt.Equal(c.now.Add(2*time.Hour))) {
+			t.Errorf("the old key: got %+v, want it retiring for two hours", key)
+		}
+		if key.ID != old && (key.Algorithm != keys.RS256 || key.State != store.KeyActive) {
+			t.Errorf("the other key: got %+v, want the active RS256 key", key)
+		}
 	}
 
 	c.now = start.Add(3*time.Hour - 1)
-	if got := published(t, k); len(got) != 2 {
+	if got := of(published(t, k), "ES256"); len(got) != 2 {
 		t.Errorf("at the end of the overlap: got %d keys, want 2", len(got))
 	}
 	c.now = start.Add(3 * time.Hour) // a nanosecond later, while the document is fresh
-	if got := published(t, k); len(got) != 1 || got[0].KeyID != second {
+	if got := of(published(t, k), "ES256"); len(got) != 1 || got[0].KeyID != second {
 		t.Errorf("past the overlap: got %d keys, want the active one", len(got))
 	}
 
 	events, err := st.ListEvents(ctx, store.EventQuery{Type: oauth.EventKeyRotated}, store.Page{Limit: 10})
 	must(t, err)
-	if len(events) != 2 || events[0].Actor != "operator" || !strings.Contains(events[0].Detail, second) {
+	if len(events) != 3 || events[0].Actor != "operator" || !strings.Contains(events[0].Detail, second) {
 		t.Errorf("got events %+v, want one for each key made", events)
 	}
 }
 
-// The store never sees a private key, nor does the document.
-func TestPrivateHalvesStayPrivate(t *testing.T) {
+// of returns the keys of an algorithm.
+func of(list []jose.JSONWebKey, alg string) (out []jose.JSONWebKey) {
+	for _, key := range list {
+		if key.Algorithm == alg {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+// TestR3_KeySet: every key has an id of its own, its algorithm and use, and nothing
+// private or symmetric, whatever else is kept with the keys.
+func TestR3_KeySet(t *testing.T) {
 	t.Parallel()
 	c, st := &clock{start}, memstore.New()
 	k := keys.New(keys.Config{Store: st, Ring: ring(t, keyring.Line("a")), Now: c.Now})
 	must(t, k.EnsureActive(t.Context()))
+	_, err := k.PairwiseSalt(t.Context())
+	must(t, err)
 	rows, err := st.SigningKeys(t.Context())
 	must(t, err)
-	if !strings.HasPrefix(rows[0].Sealed, "v1.a.") {
-		t.Errorf("got sealed %q, want it sealed by a", rows[0].Sealed)
+	if len(rows) != 3 {
+		t.Fatalf("got %d rows, want two keys and the salt", len(rows))
+	}
+	for _, row := range rows {
+		if !strings.HasPrefix(row.Sealed, "v1.a.") {
+			t.Errorf("got sealed %q, want it sealed by a", row.Sealed)
+		}
 	}
 	w := httptest.NewRecorder()
 	k.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 	var raw struct{ Keys []map[string]any }
 	must(t, json.Unmarshal(w.Body.Bytes(), &raw))
-	for name := range raw.Keys[0] {
-		if !strings.Contains(" kty crv x y kid alg use ", " "+name+" ") {
-			t.Errorf("the key set has the member %q", name)
+	if len(raw.Keys) != 2 {
+		t.Fatalf("got %d keys, want 2", len(raw.Keys))
+	}
+	members, seen := map[string]string{"EC": " kty crv x y kid alg use ", "RSA": " kty n e kid alg use "}, map[any]bool{}
+	for _, key := range raw.Keys {
+		for name, value := range key {
+			if s, ok := value.(string); !ok || strings.ContainsAny(s, "+/=") || s == "" || !strings.Contains(members[key["kty"].(string)], " "+name+" ") {
+				t.Errorf("the key set has the member %q with the value %v", name, value)
+			}
+		}
+		if key["use"] != "sig" || seen[key["kid"]] {
+			t.Errorf("got use %v and kid %v, want sig and an id of its own", key["use"], key["kid"])
+		}
+		seen[key["kid"]] = true
+		if n, _ := key["n"].(string); key["kty"] == "RSA" && len(n) < 342 { // 2048 bits
+			t.Errorf("the RSA modulus has %d characters, want 342", len(n))
 		}
 	}
 }
@@ -167,14 +208,14 @@ func TestRotationOnAnotherNode(t *testing.T) {
 	there := keys.New(keys.Config{Store: st, Ring: ring(t, line), Now: c.Now})
 	must(t, here.EnsureActive(t.Context()))
 	must(t, there.EnsureActive(t.Context()))
-	if len(published(t, here)) != 1 {
-		t.Fatal("two nodes made two first keys")
+	if len(published(t, here)) != 2 {
+		t.Fatal("two nodes made more than one first key of each algorithm")
 	}
 	_, err := there.Rotate(t.Context(), keys.ES256, time.Hour)
 	must(t, err)
 	c.now = start.Add(time.Minute)
-	if got := len(published(t, here)); got != 2 {
-		t.Errorf("a minute later: got %d keys, want 2", got)
+	if got := len(published(t, here)); got != 3 {
+		t.Errorf("a minute later: got %d keys, want 3", got)
 	}
 }
 
@@ -185,7 +226,7 @@ func TestRotateRace(t *testing.T) {
 	must(t, keys.New(keys.Config{Store: st, Ring: ring(t, line), Now: c.Now}).EnsureActive(t.Context()))
 	var wg sync.WaitGroup
 	var mu sync.Mutex
-	made := 1
+	made := 2 // one of RS256
 	for range 8 {
 		wg.Go(func() {
 			k := keys.New(keys.Config{Store: st, Ring: ring(t, line), Now: c.Now})
@@ -201,7 +242,7 @@ func TestRotateRace(t *testing.T) {
 	must(t, err)
 	active := 0
 	for _, row := range rows {
-		if row.State == store.KeyActive {
+		if row.State == store.KeyActive && row.Algorithm == keys.ES256 {
 			active++
 		}
 	}
@@ -223,12 +264,14 @@ func TestParity61_Reseal(t *testing.T) {
 		_, err := before.Rotate(ctx, keys.ES256, time.Hour)
 		must(t, err)
 	}
+	salt, err := before.PairwiseSalt(ctx)
+	must(t, err)
 	want := published(t, before)
 
 	both := keys.New(keys.Config{Store: st, Ring: ring(t, newLine, oldLine), Now: c.Now})
 	must(t, both.EnsureActive(ctx))
-	expectCounts(t, both, map[string]int{"old": 3, "new": 0})
-	if err := both.Droppable(ctx, "old"); err == nil || !strings.Contains(err.Error(), "still seals 3") {
+	expectCounts(t, both, map[string]int{"old": 5, "new": 0})
+	if err := both.Droppable(ctx, "old"); err == nil || !strings.Contains(err.Error(), "still seals 5") {
 		t.Errorf("dropping a key that is needed: got %v, want a refusal", err)
 	}
 	if err := keys.New(keys.Config{Store: st, Ring: ring(t, newLine), Now: c.Now}).EnsureActive(ctx); err == nil || !strings.Contains(err.Error(), `"old" is not in the ring`) {
@@ -239,10 +282,10 @@ func TestParity61_Reseal(t *testing.T) {
 	must(t, err)
 	again, err := both.Reseal(ctx)
 	must(t, err)
-	if n != 3 || again != 0 {
-		t.Errorf("resealed %d, then %d, want 3, then 0", n, again)
+	if n != 5 || again != 0 { // four keys and the salt
+		t.Errorf("resealed %d, then %d, want 5, then 0", n, again)
 	}
-	expectCounts(t, both, map[string]int{"old": 0, "new": 3})
+	expectCounts(t, both, map[string]int{"old": 0, "new": 5})
 	must(t, both.Droppable(ctx, "old"))
 	for id, part := range map[string]string{"new": "newest", "other": "no key"} {
 		if err := both.Droppable(ctx, id); err == nil || !strings.Contains(err.Error(), part) {
@@ -253,6 +296,9 @@ func TestParity61_Reseal(t *testing.T) {
 	must(t, after.EnsureActive(ctx))
 	if got := published(t, after); len(got) != len(want) || got[0].KeyID != want[0].KeyID {
 		t.Errorf("the published keys changed: got %v, want %v", got, want)
+	}
+	if got, err := after.PairwiseSalt(ctx); err != nil || !bytes.Equal(got, salt) {
+		t.Errorf("the salt changed (%v)", err)
 	}
 	for _, what := range []oauth.EventType{oauth.EventKeyringReencrypted, oauth.EventKeyringKeyRetired} {
 		events, err := st.ListEvents(ctx, store.EventQuery{Type: what}, store.Page{Limit: 10})
@@ -340,8 +386,8 @@ func TestNoSetBeforeTheFirstKey(t *testing.T) {
 	k := keys.New(keys.Config{Store: memstore.New(), Ring: ring(t, keyring.Line("a")), Now: (&clock{start}).Now})
 	wantNoSet(t, k)
 	must(t, k.EnsureActive(t.Context()))
-	if got := len(published(t, k)); got != 1 {
-		t.Errorf("got %d keys, want 1", got)
+	if got := len(published(t, k)); got != 2 {
+		t.Errorf("got %d keys, want 2", got)
 	}
 }
 
