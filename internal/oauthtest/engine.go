@@ -39,6 +39,8 @@ type Options struct {
 	OneTokenPerClient, TokenUser, UnknownClient404, AsOwner, Development bool
 	// Immortal lets refresh tokens live until they are revoked.
 	Immortal bool
+	// Config changes what the other options do not know; nil: nothing.
+	Config func(*valetkey.Config)
 }
 
 // Engine is a server on loopback.
@@ -107,6 +109,9 @@ func (e *Engine) config(o Options) valetkey.Config {
 	}
 	if o.Password {
 		c.Password = e.Users.verify
+	}
+	if o.Config != nil {
+		o.Config(&c)
 	}
 	return c
 }

@@ -71,7 +71,7 @@ func (e *Engine) AddSecret(clientID string, expires time.Time) oauth.Secret {
 // somebody knows who has seen the id.
 func (e *Engine) Forge(secret string) string {
 	e.T.Helper()
-	for _, kind := range []mint.Kind{mint.AccessToken, mint.RefreshToken, mint.PersonalToken, mint.AuthorizationCode, mint.ClientSecret} {
+	for _, kind := range []mint.Kind{mint.AccessToken, mint.RefreshToken, mint.PersonalToken, mint.AuthorizationCode, mint.ClientSecret, mint.DeviceCode} {
 		if p, err := e.Mint.Parse(oauth.Secret(secret), kind); err == nil {
 			return string(e.Mint.Redraw(kind, p.ID).Secret)
 		}
