@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/valetkey/valetkey"
+	"github.com/valetkey/valetkey/internal/keyring"
+	"github.com/valetkey/valetkey/internal/keys"
 	"github.com/valetkey/valetkey/internal/mint"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
@@ -35,6 +37,10 @@ type Options struct {
 	Store store.Store // memory if nil
 	// Password turns on the password grant.
 	Password bool
+	// OpenID gives the server a keyring: it can sign, and is an OpenID Provider.
+	OpenID bool
+	// Configure changes the rest.
+	Configure func(*valetkey.Config)
 	Implicit, RotateAll, AlwaysConsent, ErrorRedirect, OptionalPKCE,
 	OneTokenPerClient, TokenUser, UnknownClient404, AsOwner, Development bool
 	// Immortal lets refresh tokens live until they are revoked.
@@ -52,6 +58,8 @@ type Engine struct {
 	Clock *Clock
 	Door  *Door
 	Users *Users
+	// Keys are those of the server, on a node of their own; nil without OpenID.
+	Keys *keys.Keys
 	HTTP  *http.Client // follows no redirect
 	// Settle waits for what is recorded after the answer.
 	Settle func()
@@ -69,7 +77,19 @@ func New(t testing.TB, o Options) *Engine {
 	}
 	e := &Engine{T: t, Store: o.Store, Mint: m, Clock: NewClock(), Users: newUsers()}
 	e.Door = &Door{clock: e.Clock, sessions: map[string]*oauth.Session{}}
-	as, err := valetkey.New(e.config(o))
+	config := e.config(o)
+	if o.OpenID {
+		config.Keyring = keyring.Line("test")
+		ring, err := keyring.Parse(config.Keyring)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Keys = keys.New(keys.Config{Store: o.Store, Ring: ring, Now: e.Clock.Now})
+	}
+	if o.Configure != nil {
+		o.Configure(&config)
+	}
+	as, err := valetkey.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
