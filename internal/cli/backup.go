@@ -28,11 +28,14 @@ but not in the same place.`,
 		if err != nil {
 			return err
 		}
-		h, path, err := openExisting(env, l)
+		h, err := openExisting(env, l)
 		if err != nil {
 			return err
 		}
 		defer h.close()
+		if h.database.dialect != sqlstore.SQLite {
+			return invalidf("this copies a SQLite database; copy %s with pg_dump", h.database)
+		}
 		err = h.store.DB().Backup(cmd.Context(), args[0])
 		var file *fs.PathError
 		switch {
@@ -46,7 +49,7 @@ but not in the same place.`,
 		if err := verifyBackup(cmd.Context(), args[0]); err != nil {
 			return unavailablef("the copy %s is not sound: %w", args[0], err)
 		}
-		env.printf("%s is a copy of %s.\n", args[0], path)
+		env.printf("%s is a copy of %s.\n", args[0], h.database)
 		return nil
 	}
 	return cmd

@@ -103,7 +103,11 @@ func (o *devOptions) run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := lockDatabase(l)
+	d, err := databaseOf(l)
+	if err != nil {
+		return err
+	}
+	unlock, err := d.lock()
 	if err != nil {
 		return err
 	}

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -29,16 +29,17 @@ import (
 // the server. The server and the commands beside it build it alike, so that the
 // same rules hold in both.
 type house struct {
-	env    *Env
-	loaded *config.Loaded
-	log    *slog.Logger
-	db     *sql.DB
-	store  *sqlstore.Store
-	people *sqlaccounts.Store
-	door   *accounts.Accounts
-	server *valetkey.Server
-	keys   *keys.Keys
-	ring   *keyring.Ring // nil: no keyring is configured
+	env      *Env
+	loaded   *config.Loaded
+	log      *slog.Logger
+	database database
+	db       *sql.DB
+	store    *sqlstore.Store
+	people   *sqlaccounts.Store
+	door     *accounts.Accounts
+	server   *valetkey.Server
+	keys     *keys.Keys
+	ring     *keyring.Ring // nil: no keyring is configured
 }
 
 // parts is what the configuration does not say.
@@ -78,40 +79,31 @@ func openHouse(ctx context.Context, env *Env, l *config.Loaded, p parts) (_ *hou
 	return h, nil
 }
 
-// maxConnections bounds how many requests read the database at once; the others
-// wait their turn.
-const maxConnections = 8
-
 // openStore opens the database alone, for commands about the database.
 func openStore(env *Env, l *config.Loaded) (*house, error) {
-	path, err := sqlitePath(l)
+	d, err := databaseOf(l)
 	if err != nil {
 		return nil, err
 	}
-	h := &house{env: env, loaded: l, log: slog.New(slog.DiscardHandler)}
-	if h.db, err = sql.Open("sqlite", sqlstore.SQLiteDSN(path)); err != nil {
-		return nil, unavailablef("the database %s cannot be opened: %w", path, err)
+	h := &house{env: env, loaded: l, log: slog.New(slog.DiscardHandler), database: d}
+	if h.db, err = d.open(); err != nil {
+		return nil, err
 	}
-	// database/sql keeps two idle connections unless told otherwise, and opening
-	// one to SQLite costs more than most of what is asked of it.
-	h.db.SetMaxOpenConns(maxConnections)
-	h.db.SetMaxIdleConns(maxConnections)
-	h.store = sqlstore.New(h.db, sqlstore.SQLite)
+	h.store = sqlstore.New(h.db, d.dialect)
 	h.people = sqlaccounts.New(h.store)
 	return h, nil
 }
 
 // openExisting opens the database alone if it is there.
-func openExisting(env *Env, l *config.Loaded) (*house, string, error) {
-	path, err := sqlitePath(l)
+func openExisting(env *Env, l *config.Loaded) (*house, error) {
+	d, err := databaseOf(l)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	if _, err := os.Stat(path); err != nil {
-		return nil, "", unavailablef("there is no database %s", path)
+	if missing, err := d.missing(); missing || err != nil {
+		return nil, unavailablef("there is no database %s", d)
 	}
-	h, err := openStore(env, l)
-	return h, path, err
+	return openStore(env, l)
 }
 
 // openDatabase opens the database. It is made, or brought up to date, only if
@@ -122,44 +114,30 @@ func (h *house) openDatabase(ctx context.Context, migrate bool) error {
 	if err != nil {
 		return err
 	}
-	h.db, h.store, h.people = s.db, s.store, s.people
-	path, err := sqlitePath(h.loaded)
-	if err != nil {
+	h.db, h.store, h.people, h.database = s.db, s.store, s.people, s.database
+	if !migrate {
+		return h.requireMigrated(ctx)
+	}
+	if err := h.database.private(); err != nil {
 		return err
 	}
-	if !migrate {
-		return h.requireMigrated(ctx, path)
-	}
-	if err := private(path); err != nil {
-		return unavailablef("the database cannot be made: %w", err)
-	}
 	if err := h.store.Migrate(ctx); err != nil {
-		return unavailablef("the database %s cannot be brought up to date: %w", path, err)
+		return unavailablef("the database %s cannot be brought up to date: %w", h.database, err)
 	}
 	if err := h.people.Migrate(ctx); err != nil {
-		return unavailablef("the database %s cannot be brought up to date: %w", path, err)
+		return unavailablef("the database %s cannot be brought up to date: %w", h.database, err)
 	}
 	return nil
 }
 
-// private makes an empty file that only we may read: what is in it is hashed,
-// but e-mail addresses are not.
-func private(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	return f.Close()
-}
-
-func (h *house) requireMigrated(ctx context.Context, path string) error {
+func (h *house) requireMigrated(ctx context.Context) error {
 	for _, pending := range []func(context.Context) ([]string, error){h.store.Pending, h.people.Pending} {
 		names, err := pending(ctx)
 		if err != nil {
-			return unavailablef("the database %s cannot be used: %w", path, err)
+			return unavailablef("the database %s cannot be used: %w", h.database, err)
 		}
 		if len(names) > 0 {
-			return unavailablef("the database %s is older than this program (%s is missing): run \"valetkey migrate up\", or start the server, which does it too", path, strings.Join(names, ", "))
+			return unavailablef("the database %s is older than this program (%s is missing): run \"valetkey migrate up\", or start the server, which does it too", h.database, strings.Join(names, ", "))
 		}
 	}
 	return nil
@@ -189,11 +167,18 @@ func (h *house) templates() fs.FS {
 
 func (h *house) doorConfig(dev bool) accounts.Config {
 	c := h.loaded.Config
+	signOut := ""
+	if h.ring != nil {
+		signOut = "/oauth/logout" // clients that are told by the browser are told there only
+	}
 	return accounts.Config{
 		Issuer: h.issuer(), Store: h.people, Product: c.Product, Home: "/account/settings/applications/",
 		Menu: valetkey.Menu(), Templates: h.templates(), Keyring: c.Keyring, Audit: h.store,
 		Mailer: newMailer(c.Mail), OnDelete: h.store.DeleteSubject, Logger: h.log,
-		Signup: c.Signup, Development: dev,
+		SessionEnded:   func(ctx context.Context, sids ...string) error { return h.server.EndSession(ctx, sids...) },
+		SessionChanged: func(w http.ResponseWriter) { h.server.SessionChanged(w) },
+		SignOut:        signOut,
+		Signup:         c.Signup, Development: dev,
 		Binding: accounts.Binding(c.Sessions.Binding), Idle: c.Sessions.Idle.Std(), Absolute: c.Sessions.Absolute.Std(),
 		Remember: c.Sessions.Remember.Std(), ACR: c.Sessions.ACR, Reauthentication: c.Lifetimes.Reauthentication.Std(),
 		ImportedSalt: c.ImportedPasswordSalt, TrustedProxies: c.Server.TrustedProxies, Now: h.env.Now,
@@ -203,7 +188,7 @@ func (h *house) doorConfig(dev bool) accounts.Config {
 func (h *house) serverConfig(dev bool) valetkey.Config {
 	c := h.loaded.Config
 	out := valetkey.Config{
-		Issuer: h.issuer(), Store: h.store, Login: h.door, Users: h.door, Scopes: h.scopes(),
+		Issuer: h.issuer(), Store: h.store, Login: h.door, Logout: h.door.Logout, Users: h.door, Scopes: h.scopes(),
 		Keyring: c.Keyring, Product: c.Product, TokenPrefix: c.TokenPrefix, Templates: h.templates(),
 		Menu: h.door.Menu(), TrustedProxies: c.Server.TrustedProxies, Logger: h.log, Now: h.env.Now,
 		Lifetimes: valetkey.Lifetimes{
@@ -271,13 +256,4 @@ func (h *house) account(ctx context.Context, who string) (*accounts.Account, err
 		return nil, notFoundf("there is no user %q", who)
 	}
 	return a, err
-}
-
-// sqlitePath is the file of the database.
-func sqlitePath(l *config.Loaded) (string, error) {
-	path, err := l.SQLitePath()
-	if err != nil {
-		return "", &config.Error{Where: "db (" + l.Origin("db") + ")", Err: err}
-	}
-	return filepath.Clean(path), nil
 }

@@ -34,7 +34,7 @@ func newMigrateStatus(env *Env) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		h, _, err := openExisting(env, l)
+		h, err := openExisting(env, l)
 		if err != nil {
 			return err
 		}
@@ -69,18 +69,14 @@ starts; to go back, restore a backup ("valetkey backup").`,
 		if err != nil {
 			return err
 		}
-		path, err := sqlitePath(l)
-		if err != nil {
-			return err
-		}
-		if err := private(path); err != nil {
-			return unavailablef("the database cannot be made: %w", err)
-		}
 		h, err := openStore(env, l)
 		if err != nil {
 			return err
 		}
 		defer h.close()
+		if err := h.database.private(); err != nil {
+			return err
+		}
 		var done []string
 		for _, line := range h.lines() {
 			names, err := h.store.DB().Pending(cmd.Context(), line)

@@ -6,9 +6,6 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
-
-	"github.com/valetkey/valetkey/internal/config"
-	"github.com/valetkey/valetkey/internal/sqldb"
 )
 
 func newServe(env *Env) *cobra.Command {
@@ -38,7 +35,11 @@ func serve(cmd *cobra.Command, s *settings) error {
 	log := newLogger(env.Stderr, l.Log)
 	warnOpenFile(log, l.SecretFile("keyring"))
 
-	unlock, err := lockDatabase(l)
+	d, err := databaseOf(l)
+	if err != nil {
+		return err
+	}
+	unlock, err := d.lock()
 	if err != nil {
 		return err
 	}
@@ -65,19 +66,6 @@ func serve(cmd *cobra.Command, s *settings) error {
 	}
 	hl := &health{ping: h.store.Ping}
 	return h.run(ctx, listener, h.handler(hl, listener.Addr(), h.start()), hl)
-}
-
-// lockDatabase keeps a second server off the database.
-func lockDatabase(l *config.Loaded) (unlock func(), err error) {
-	path, err := sqlitePath(l)
-	if err != nil {
-		return nil, err
-	}
-	unlock, err = sqldb.LockFile(path)
-	if err != nil {
-		return nil, unavailablef("%w", err)
-	}
-	return unlock, nil
 }
 
 // warnOpenFile says that other people on the machine can read a file of secrets.

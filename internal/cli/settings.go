@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 
@@ -49,7 +47,7 @@ var usual = map[string]bool{"issuer": true, "addr": true, "db": true, "keyring":
 var shortHelp = map[string]string{
 	"issuer":  "public `URL` of this server",
 	"addr":    "`ADDRESS` and port to listen on",
-	"db":      "database, as sqlite:`PATH`",
+	"db":      "database, as sqlite:`PATH` or a postgres URL",
 	"keyring": "`FILE` with the secret keys",
 }
 
@@ -111,19 +109,18 @@ func (s *settings) openOr(cmd *cobra.Command, makeMissing bool) (*house, error) 
 	if err != nil {
 		return nil, err
 	}
-	path, err := sqlitePath(l)
+	d, err := databaseOf(l)
 	if err != nil {
 		return nil, err
 	}
-	_, err = os.Stat(path)
-	missing := errors.Is(err, fs.ErrNotExist)
+	missing, err := d.missing()
 	switch {
-	case missing && l.Origin("db") == "default":
-		return nil, invalidf("which server? Name its configuration by --config or VALETKEY_CONFIG, its database by --db sqlite:PATH, or take --dev for what \"valetkey dev\" runs on")
-	case missing && !makeMissing:
-		return nil, unavailablef("there is no database %s yet: start the server, or run \"valetkey migrate up\"; both make it", path)
-	case err != nil && !missing:
+	case err != nil:
 		return nil, unavailablef("%w", err)
+	case missing && l.Origin("db") == "default":
+		return nil, invalidf("which server? Name its configuration by --config or VALETKEY_CONFIG, its database by --db, or take --dev for what \"valetkey dev\" runs on")
+	case missing && !makeMissing:
+		return nil, unavailablef("there is no database %s yet: start the server, or run \"valetkey migrate up\"; both make it", d)
 	}
 	return openHouse(cmd.Context(), s.env, l, parts{log: slog.New(slog.DiscardHandler), dev: s.dev, migrate: missing})
 }

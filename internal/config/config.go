@@ -12,7 +12,7 @@ import (
 type Config struct {
 	Issuer      string `key:"issuer" example:"https://id.example.org" doc:"Public URL of this server, exactly as clients and browsers see it: https, no query, no trailing slash. Plain http is accepted on loopback only."`
 	Addr        string `key:"addr" doc:"Address and port to listen on. Keep it on loopback behind a proxy that terminates TLS; 0.0.0.0:8080 listens everywhere."`
-	DB          string `key:"db" path:"true" doc:"The database, as sqlite:PATH. One server at a time may use the file, on a local disk."`
+	DB          string `key:"db" path:"true" doc:"The database: sqlite:PATH, a file on a local disk that one server at a time may use; or postgres://user@host/database, which any number of servers may share. A PostgreSQL password belongs into the environment (PGPASSWORD, PGPASSFILE) or the file; pool_max_conns in the URL is how many connections a server may open (20)."`
 	Product     string `key:"product" doc:"Name of the service as people read it on pages and in mails."`
 	TokenPrefix string `key:"token_prefix" doc:"First word of every token and secret, one to ten lower-case letters and digits, so that secret scanners can recognise them. Tokens with another prefix stop working when it changes."`
 

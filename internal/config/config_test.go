@@ -246,7 +246,10 @@ func TestValidate(t *testing.T) {
 		{"path", "issuer=https://example.org/auth", ""},
 		{"no URL", "issuer=id.example.org", "is not a URL"},
 		{"address", "addr=8080", "is not an address and a port"},
-		{"database", "db=postgres://x", "is not sqlite:PATH"},
+		{"database", "db=mysql://x", "is neither sqlite:PATH"},
+		{"database on a server", "db=postgres://valetkey@db.internal/valetkey?sslmode=verify-full&pool_max_conns=40", ""},
+		{"database without a name", "db=postgres://db.internal", "names no database"},
+		{"password that breaks the URL", "db=postgres://valetkey:sec%ret@db.internal/valetkey", "must be percent-encoded"},
 		{"no keys", "keyring=", "there are no secret keys"},
 		{"sample key", "keyring=" + sample, "is a sample, not a secret"},
 		{"short key", "keyring=k1:c2hvcnQ=", "is not 32 bytes in base64"},
@@ -405,6 +408,30 @@ func TestDuration(t *testing.T) {
 	for _, bad := range []string{"", "d", "-1d", "1", "99999999d", "1w"} {
 		if d, err := config.ParseDuration(bad); err == nil {
 			t.Errorf("%q: got %v, want an error", bad, d)
+		}
+	}
+}
+
+func TestPasswordOfTheDatabaseIsNotShown(t *testing.T) {
+	t.Parallel()
+	for _, db := range []string{"postgres://vk:hunter2@db.internal/vk", "postgres://vk@db.internal/vk?password=hunter2", "postgresql://vk:hunter2@db.internal/vk"} {
+		l, err := config.Load(config.Sources{Environ: []string{"VALETKEY_DB=" + db}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range l.Settings() {
+			if strings.Contains(s.Value, "hunter2") {
+				t.Errorf("%s: %s = %s", db, s.Key, s.Value)
+			}
+		}
+	}
+	_, n, err := config.PoolSize("postgres://vk@db.internal/vk?pool_max_conns=7&sslmode=disable", 20)
+	if err != nil || n != 7 {
+		t.Errorf("pool_max_conns=7: %d, %v", n, err)
+	}
+	for _, size := range []string{"0", "many", "100000"} {
+		if _, _, err := config.PoolSize("postgres://vk@db.internal/vk?pool_max_conns="+size, 20); err == nil {
+			t.Errorf("pool_max_conns=%s was taken", size)
 		}
 	}
 }

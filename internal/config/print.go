@@ -24,7 +24,11 @@ func (l *Loaded) Settings() []Setting {
 		if file := l.files[f.Key]; file != "" {
 			origin += " (" + file + ")"
 		}
-		out = append(out, Setting{f.Key, format(v), origin})
+		text := format(v)
+		if f.Key == "db" && strings.HasPrefix(l.DB, "postgres") {
+			text = quote(WithoutPassword(l.DB))
+		}
+		out = append(out, Setting{f.Key, text, origin})
 	}
 	return out
 }

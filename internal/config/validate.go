@@ -77,20 +77,8 @@ func checkAddr(c *Config) error {
 }
 
 func checkDB(c *Config) error {
-	_, err := c.SQLitePath()
+	_, _, err := c.Database()
 	return err
-}
-
-// SQLitePath is the path of the database file.
-func (c *Config) SQLitePath() (string, error) {
-	path, ok := strings.CutPrefix(c.DB, "sqlite:")
-	if !ok || path == "" {
-		return "", fmt.Errorf("%q is not sqlite:PATH, for example sqlite:valetkey.db", c.DB)
-	}
-	if strings.ContainsAny(path, "?#%") {
-		return "", fmt.Errorf("%q: the path must not hold the characters ?, # and %%", c.DB)
-	}
-	return path, nil
 }
 
 func checkProduct(c *Config) error {

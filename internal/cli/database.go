@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"database/sql"
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/valetkey/valetkey/internal/config"
+	"github.com/valetkey/valetkey/internal/sqldb"
+	"github.com/valetkey/valetkey/store/sqlstore"
+)
+
+// database is where the configuration says that the rows are.
+type database struct {
+	dialect sqlstore.Dialect
+	source  string // SQLite: the path of the file. PostgreSQL: the URL
+	name    string // for people; without a password
+}
+
+// databaseOf reads the setting db.
+func databaseOf(l *config.Loaded) (database, error) {
+	kind, source, err := l.Database()
+	if err != nil {
+		return database{}, &config.Error{Where: "db (" + l.Origin("db") + ")", Err: err}
+	}
+	if kind == config.PostgreSQL {
+		return database{sqlstore.PostgreSQL, source, config.WithoutPassword(source)}, nil
+	}
+	return database{sqlstore.SQLite, source, source}, nil
+}
+
+func (d database) String() string { return d.name }
+
+// What one process asks of the database at once; other requests wait their turn.
+const (
+	// sqliteConnections is enough for two cores: reads run beside each other.
+	sqliteConnections = 8
+	// postgresConnections leaves room for several nodes below PostgreSQL's usual
+	// hundred. pool_max_conns in the URL says otherwise.
+	postgresConnections = 20
+	// connectionLife lets a balancer before the database move connections, and
+	// ends those that a firewall has forgotten.
+	connectionLife = time.Hour
+)
+
+// open opens the pool. It keeps its connections: database/sql would keep two
+// and open every other anew, which costs more than most of what is asked of it.
+func (d database) open() (*sql.DB, error) {
+	driver, source, connections := "sqlite", d.source, sqliteConnections
+	if d.dialect == sqlstore.SQLite {
+		source = sqlstore.SQLiteDSN(d.source)
+	} else {
+		driver, connections = "pgx", postgresConnections
+		var err error
+		if source, connections, err = config.PoolSize(d.source, postgresConnections); err != nil {
+			return nil, invalidf("db: %w", err)
+		}
+	}
+	db, err := sql.Open(driver, source)
+	if err != nil {
+		return nil, unavailablef("the database %s cannot be opened: %w", d, err)
+	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	if d.dialect != sqlstore.SQLite {
+		db.SetConnMaxLifetime(connectionLife)
+	}
+	return db, nil
+}
+
+// missing reports whether the database has still to be made. Only a file can be:
+// an operator makes a PostgreSQL database, with its owner and its encoding.
+func (d database) missing() (bool, error) {
+	if d.dialect != sqlstore.SQLite {
+		return false, nil
+	}
+	_, err := os.Stat(d.source)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	return false, err
+}
+
+// private makes an empty file that only we may read, where the database is a
+// file: what is in it is hashed, but e-mail addresses are not.
+func (d database) private() error {
+	if d.dialect != sqlstore.SQLite {
+		return nil
+	}
+	f, err := os.OpenFile(d.source, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return unavailablef("the database cannot be made: %w", err)
+	}
+	return f.Close()
+}
+
+// lock keeps a second server off a database file. On PostgreSQL any number of
+// servers may work at once.
+func (d database) lock() (unlock func(), err error) {
+	if d.dialect != sqlstore.SQLite {
+		return func() {}, nil
+	}
+	if unlock, err = sqldb.LockFile(d.source); err != nil {
+		return nil, unavailablef("%w", err)
+	}
+	return unlock, nil
+}
