@@ -14,9 +14,9 @@
 // that expires at t is alive before t and expired at t itself.
 //
 // Single use. A verb that consumes (UseCode, UseRequest, UsePushedRequest,
-// ClaimDevice, SeenJTI, RotateToken) decides
-// with one guarded statement: of any number of simultaneous callers exactly one
-// succeeds and the others get [ErrUsed]. Look-ups never decide.
+// ClaimDevice, SeenJTI, RotateToken) decides with one guarded statement: of any
+// number of simultaneous callers exactly one succeeds and the others get
+// [ErrUsed]. Look-ups never decide.
 //
 // Transactions. [Store.InTx] runs fn in one transaction. If fn returns nil
 // everything it wrote is durable before InTx returns nil; if fn returns an error
@@ -30,20 +30,23 @@
 // ctx ends before fn has begun, fn never runs and the context's error comes back.
 //
 // Parents. A client secret, request, pushed request, device code, session's
-// client, grant, code or token that names a client or a grant which is not there is refused with [ErrNotFound], and so is a code or
-// token whose client or subject is not its grant's.
+// client, grant, code or token that names a client or a grant which is not there
+// is refused with [ErrNotFound], and so is a code, device code or token whose
+// client or subject is not its grant's.
 //
 // Cascades. Deleting a client deletes its secrets, pending and pushed requests,
-// device codes, sessions, grants, codes and tokens. Revoking a grant makes its codes and tokens dead in the same
-// statement. Nothing that was revoked is ever alive again.
+// device codes, sessions, grants, codes and tokens. Revoking a grant makes its
+// codes, device codes and tokens dead in the same statement. Nothing that was
+// revoked is ever alive again, and no session that has ended.
 //
 // Errors. [ErrNotFound], [ErrExists] and [ErrUsed] are the only errors that mean
 // something; every other error is a fault. Drivers wrap; callers use errors.Is.
 //
 // Values. Ids are opaque and compared byte for byte: case matters. Slices keep
-// their order; an empty slice comes back as nil. Texts are UTF-8 without NUL: a
-// look-up by anything else finds nothing, and writing it is a fault; only
-// RecordEvent, which must not be kept out by what a stranger sent, replaces it.
+// their order; an empty slice or map comes back as nil, and JSON without the
+// white space between its parts. Texts are UTF-8 without NUL: a look-up by
+// anything else finds nothing, and writing it is a fault; only RecordEvent, which
+// must not be kept out by what a stranger sent, replaces it.
 //
 // Lists are pages in keyset order: see [Page].
 package store

@@ -55,10 +55,10 @@ type Store interface {
 	// expiry; sessions' clients that have expired and wait for no delivery; revoked
 	// grants that have no codes, device codes and tokens left; signing keys that
 	// have expired. A live grant stays, as it remembers consent; one without codes,
-	// device codes and tokens may go once a newer live grant of the same subject
-	// and client has all its scopes and resources. A client that
-	// registered itself goes with its cascade once it has no grant, and no token
-	// but its registration token, and was last changed before the horizon.
+	// device codes and tokens may go once a newer live grant of the same subject,
+	// client, resources and claims has all its scopes. A client that registered
+	// itself goes with its cascade once it has no grant, and no token but its
+	// registration token, and was last changed before the horizon.
 	Purge(ctx context.Context, h Horizon, limit int) (int, error)
 	// DeleteSubject deletes the clients the subject owns (with their cascade),
 	// and the requests, device codes, sessions' clients, grants, codes and tokens

@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/valetkey/valetkey/oauth"
@@ -99,7 +100,7 @@ func (s *Store) superseded(g *oauth.Grant) bool {
 	for _, newer := range s.grants {
 		if newer.Subject == g.Subject && newer.ClientID == g.ClientID && newer.RevokedAt.IsZero() &&
 			newer.CreatedAt.After(g.CreatedAt) && oauth.ContainsScopes(newer.Scopes, g.Scopes) &&
-			oauth.ContainsScopes(newer.Resources, g.Resources) {
+			slices.Equal(newer.Resources, g.Resources) && newer.Claims == g.Claims {
 			return true
 		}
 	}

@@ -61,7 +61,7 @@ const (
 	superseded = ` g.created_at < $1 AND g.revoked_at IS NULL
 	AND EXISTS (SELECT 1 FROM oauth_grants n WHERE n.subject = g.subject AND n.client_id = g.client_id
 		AND n.revoked_at IS NULL AND n.created_at > g.created_at AND n.scopes IS NOT DISTINCT FROM g.scopes
-		AND n.resources IS NOT DISTINCT FROM g.resources)` + nothingLeft
+		AND n.resources IS NOT DISTINCT FROM g.resources AND n.claims IS NOT DISTINCT FROM g.claims)` + nothingLeft
 
 	sqlSupersededGrants      = `SELECT g.id FROM oauth_grants g WHERE` + superseded + ` LIMIT $2`
 	sqlPurgeSupersededGrants = `DELETE FROM oauth_grants AS g WHERE` + superseded + ` AND g.id = $2`

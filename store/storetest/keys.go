@@ -72,6 +72,8 @@ var keyTests = map[string]func(*testing.T, *suite){
 			equal(t, got[i], want)
 		}
 		s.must(s.ActivateKey(s.ctx, "other", when)) // no key of its algorithm is active
+		s.must(s.RetireKey(s.ctx, "k2", when, when.Add(time.Hour)))
+		s.want(s.ActivateKey(s.ctx, "k1", when), store.ErrUsed) // a key that has retired never comes back
 	},
 }
 

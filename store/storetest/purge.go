@@ -239,6 +239,7 @@ var purgeTests = map[string]func(*testing.T, *suite){
 			{ID: "revoked", ClientID: "c1", Subject: "carol", Scopes: []string{"a"}, CreatedAt: newer},
 			{ID: "device", ClientID: "c1", Subject: "alice", Scopes: []string{"a", "b"}, CreatedAt: start},
 			{ID: "elsewhere2", ClientID: "c1", Subject: "alice", Scopes: []string{"a", "b"}, Resources: []string{"https://x.example/"}, CreatedAt: start},
+			{ID: "asked", ClientID: "c1", Subject: "alice", Scopes: []string{"a", "b"}, Claims: `{"userinfo":{"email":null}}`, CreatedAt: start},
 			{ID: "none-old", ClientID: "c1", Subject: "dave", CreatedAt: start},
 			{ID: "none-new", ClientID: "c1", Subject: "dave", CreatedAt: newer},
 		} {
@@ -249,7 +250,7 @@ var purgeTests = map[string]func(*testing.T, *suite){
 		s.must(s.ApproveDeviceCode(s.ctx, "d", "device", start))
 		s.must(s.RevokeGrant(s.ctx, "revoked", newer.Add(time.Hour)))
 		s.purge(newer.Add(time.Second), start, 10)
-		s.left(map[string]bool{"covered": false, "busy": true, "device": true, "elsewhere2": true, "more": true, "hers": true, "his": true, "elsewhere": true,
+		s.left(map[string]bool{"covered": false, "busy": true, "device": true, "elsewhere2": true, "asked": true, "more": true, "hers": true, "his": true, "elsewhere": true,
 			"last": true, "revoked": true, "none-old": false, "none-new": true})
 	},
 	"Events": func(t *testing.T, s *suite) {
