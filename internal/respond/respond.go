@@ -43,6 +43,9 @@ type errorBody struct {
 func Error(w http.ResponseWriter, r *http.Request, err error) {
 	refusal := Refusal(r, err)
 	status := Status(refusal.Code)
+	if errors.Is(err, errDenied) {
+		status = http.StatusBadRequest
+	}
 	if errors.Is(err, errTooMany) {
 		status = http.StatusTooManyRequests // RFC 6585 §4
 		w.Header().Set("Retry-After", strconv.Itoa(int(tooManyWait/time.Second)))
@@ -118,6 +121,14 @@ var errTooMany = errors.New("too many attempts")
 // slow_down, which RFC 8628 §3.5 answers with 400 to a device that polls too fast.
 func TooMany(description string) error {
 	return &oauth.Error{Code: oauth.SlowDown, Description: description, Cause: errTooMany}
+}
+
+var errDenied = errors.New("the person refused")
+
+// Denied makes the refusal that a person gave to a device, which RFC 8628 §3.5
+// and RFC 6749 §5.2 answer with 400 unlike other things that are denied.
+func Denied() error {
+	return &oauth.Error{Code: oauth.AccessDenied, Description: "The person refused.", Cause: errDenied}
 }
 
 // Description is the error's text in the characters that RFC 6749 §5.2 allows:

@@ -53,6 +53,8 @@ func TestError(t *testing.T) {
 		"cause":                   {err: &oauth.Error{Code: oauth.InvalidGrant, Description: "No.", Cause: secretive}, status: 400, code: "invalid_grant"},
 		"store fault":             {err: respond.Unavailable(secretive), status: 503, code: "temporarily_unavailable", retry: "5", logged: true},
 		"too often":               {err: respond.TooMany("Wait a minute."), status: 429, code: "slow_down", retry: "60"},
+		"a person refused":        {err: respond.Denied(), status: 400, code: "access_denied"},
+		"something is forbidden":  {err: &oauth.Error{Code: oauth.AccessDenied}, status: 403, code: "access_denied"},
 		"a device polls too fast": {err: &oauth.Error{Code: oauth.SlowDown}, status: 400, code: "slow_down"},
 	}
 	for name, tt := range tests {

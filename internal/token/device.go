@@ -9,6 +9,7 @@ import (
 
 	"github.com/valetkey/valetkey/grant"
 	"github.com/valetkey/valetkey/internal/mint"
+	"github.com/valetkey/valetkey/internal/respond"
 	"github.com/valetkey/valetkey/internal/target"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
@@ -113,7 +114,7 @@ var errExpired = refuse(oauth.ExpiredToken, "The device_code has expired. Start 
 func over(code *oauth.DeviceCode, r *grant.Request) error {
 	switch {
 	case !code.DeniedAt.IsZero():
-		return refuse(oauth.AccessDenied, "The person refused.")
+		return respond.Denied()
 	case code.UsedAt.IsZero() && !r.Now.Before(code.ExpiresAt):
 		return errExpired
 	}
