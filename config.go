@@ -39,6 +39,9 @@ type Config struct {
 	// Resources are the protected resources, other than the server itself, that
 	// clients can ask access tokens for (RFC 8707).
 	Resources []oauth.Resource
+	// RequirePushed accepts an authorization request only if its client pushed it
+	// before (RFC 9126 §5). A client may also be registered so.
+	RequirePushed bool
 	// Keyring is the operator's secret keys, one "id:base64 of 32 bytes" a line,
 	// newest first. Without one the server draws a key that dies with the
 	// process: forms that were open across a restart must then be sent again, a
@@ -125,7 +128,8 @@ type JWT struct {
 // Invenio-OAuth2Server. Every switch is off by default because the new
 // behaviour is safer or follows the RFC; docs/parity.md has the reasons.
 type Compat struct {
-	Implicit                 bool // response_type=token for clients registered for the implicit grant
+	Implicit                 bool // response types token and id_token for clients registered for the implicit grant
+	Hybrid                   bool // response types of code and more for clients registered for them; InvenioCompat leaves it off
 	QueryToken               bool // bearer tokens in ?access_token=, and in the form sent to /oauth/ping
 	UnknownClient404         bool // the token endpoint answers 404 to an unknown client
 	AnySecretMethod          bool // a client secret is taken by Basic and in the body, however the client is registered
@@ -140,7 +144,7 @@ type Compat struct {
 	BearerJWT                bool // the JWT proof is also read from Authorization: Bearer
 }
 
-// InvenioCompat turns every switch on.
+// InvenioCompat turns every switch of the predecessor on.
 func InvenioCompat() Compat {
 	return Compat{
 		Implicit: true, QueryToken: true, UnknownClient404: true, AnySecretMethod: true, OneTokenPerClient: true,

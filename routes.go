@@ -13,8 +13,10 @@ import (
 	"github.com/valetkey/valetkey/internal/discovery"
 	"github.com/valetkey/valetkey/internal/introspect"
 	"github.com/valetkey/valetkey/internal/pages"
+	"github.com/valetkey/valetkey/internal/par"
 	"github.com/valetkey/valetkey/internal/peer"
 	"github.com/valetkey/valetkey/internal/ping"
+	"github.com/valetkey/valetkey/internal/requestobject"
 	"github.com/valetkey/valetkey/internal/respond"
 	"github.com/valetkey/valetkey/internal/revoke"
 	"github.com/valetkey/valetkey/internal/settings"
@@ -48,6 +50,7 @@ func (s *Server) routes() (http.Handler, error) {
 
 	at("/oauth/authorize", http.HandlerFunc(ask.Authorize))
 	at("/oauth/errors", http.HandlerFunc(ask.Errors))
+	at(par.Path, s.pushing(ask))
 	at("/oauth/token", s.tokenEndpoint())
 	at(device.Path, devices.Endpoint())
 	at("/oauth/revoke", revoke.New(revoke.Config{Store: s.cfg.Store, Live: s.live, Clients: s.clients, Now: s.cfg.Now}))
@@ -104,14 +107,27 @@ func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, status int, m
 }
 
 func (s *Server) authorization() *authorize.Room {
+	objects := requestobject.New(requestobject.Config{Issuer: s.cfg.Issuer, Keys: s.clientKeys, Fetch: s.fetch})
 	return authorize.New(authorize.Config{
 		Store: s.cfg.Store, Mint: s.mint, Live: s.live, Scopes: s.scopes, Login: s.login, Pages: s.pages,
 		Issuer: s.cfg.Issuer, Keys: s.ring.Derive("authorize"), Now: s.cfg.Now,
 		Code: s.cfg.Lifetimes.Code, AccessToken: s.cfg.Lifetimes.AccessToken, Request: s.cfg.Lifetimes.Request,
-		Implicit: s.cfg.Compat.Implicit, AlwaysConsent: s.cfg.Compat.AlwaysConsent, ErrorRedirect: s.cfg.Compat.ErrorRedirect,
+		Targets: s.targets, OpenID: s.idTokens, AccessTokens: s.accessTokens,
+		Object: objects.Object, Reference: objects.Reference, RequirePushed: s.cfg.RequirePushed,
+		Implicit: s.cfg.Compat.Implicit, Hybrid: s.cfg.Compat.Hybrid,
+		AlwaysConsent: s.cfg.Compat.AlwaysConsent, ErrorRedirect: s.cfg.Compat.ErrorRedirect,
 		OptionalPKCE: s.cfg.Compat.OptionalPKCE, OneTokenPerClient: s.cfg.Compat.OneTokenPerClient,
 		Development: s.cfg.Development,
 	})
+}
+
+// pushing is where requests are pushed to, and ask finds them.
+func (s *Server) pushing(ask *authorize.Room) http.Handler {
+	room := par.New(par.Config{
+		Store: s.cfg.Store, Mint: s.mint, Clients: s.clients, Check: ask.Check, Now: s.cfg.Now, Lifetime: s.cfg.Lifetimes.PushedRequest,
+	})
+	ask.Pushed = room.Resolve
+	return room.Handler()
 }
 
 func (s *Server) devices() *device.Room {

@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/accesstoken"
 	"github.com/valetkey/valetkey/internal/form"
+	"github.com/valetkey/valetkey/internal/idtoken"
 	"github.com/valetkey/valetkey/internal/liveness"
 	"github.com/valetkey/valetkey/internal/mint"
 	"github.com/valetkey/valetkey/internal/pages"
 	"github.com/valetkey/valetkey/internal/respond"
+	"github.com/valetkey/valetkey/internal/session"
+	"github.com/valetkey/valetkey/internal/target"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
@@ -24,13 +27,14 @@ const ErrorsPath = "/oauth/errors"
 
 // Config says what the room is made of. The first two blocks are required.
 type Config struct {
-	Store  store.Store
-	Mint   *mint.Mint
-	Live   *liveness.Checker
-	Scopes *oauth.Scopes
-	Login  oauth.Authenticator
-	Pages  *pages.Pages
-	Issuer string
+	Store   store.Store
+	Mint    *mint.Mint
+	Live    *liveness.Checker
+	Scopes  *oauth.Scopes
+	Targets *target.Targets
+	Login   oauth.Authenticator
+	Pages   *pages.Pages
+	Issuer  string
 	// Keys authenticate what a browser brings back from signing in; newest first
 	// (keyring.Derive("authorize")).
 	Keys [][]byte
@@ -40,7 +44,25 @@ type Config struct {
 	AccessToken time.Duration // life of an access token of the implicit grant
 	Request     time.Duration // how long a consent page waits for its answer
 
-	Implicit          bool // response_type=token, for clients registered for it
+	// OpenID signs ID tokens and reads id_token_hint, AccessTokens signs access
+	// tokens. Nil, both: the server has no keys and is no OpenID Provider.
+	OpenID       *idtoken.Minter
+	AccessTokens *accesstoken.Signer
+
+	// Object reads a request object that was sent (RFC 9101 §5.1), Reference one that
+	// a registered URL leads to (§5.2), Pushed what the client pushed (RFC 9126 §4),
+	// each as it was valid at a time. Nil: that is not supported.
+	Object, Reference func(ctx context.Context, c *oauth.Client, value string, at time.Time) (form.Values, error)
+	Pushed func(ctx context.Context, c *oauth.Client, requestURI string, at time.Time) (*oauth.PushedRequest, error)
+	// RequirePushed refuses every request that was not pushed (RFC 9126 §5).
+	RequirePushed bool
+
+	// States makes the response parameter of OpenID Connect Session Management. Nil:
+	// there is no session management.
+	States *session.States
+
+	Implicit          bool // response types token and id_token, for clients registered for them
+	Hybrid            bool // response types of code and more
 	AlwaysConsent     bool // never remember consent
 	ErrorRedirect     bool // errors that must not go to the client go to ErrorsPath by a redirect
 	OptionalPKCE      bool // public clients may leave PKCE out
@@ -76,10 +98,7 @@ func (a *Room) post(w http.ResponseWriter, r *http.Request) {
 		a.page(w, r, &fault{err: err})
 		return
 	}
-	query := url.Values{}
-	for name, value := range f {
-		query.Set(name, value)
-	}
+	query := f.URL()
 	if repeated != nil { // get refuses them, and knows whom to tell
 		for _, name := range repeated.Names {
 			query[name] = []string{f[name], f[name]}
@@ -101,42 +120,47 @@ func (a *Room) get(w http.ResponseWriter, r *http.Request) {
 		a.page(w, r, err)
 		return
 	}
-	session, err := a.Login.Session(r)
+	who, err := a.Login.Session(r)
 	if err != nil {
 		a.broken(w, r, err)
 		return
 	}
-	if session == nil && !q.silent() {
+	to := q.destination(who)
+	if who == nil && !q.silent() {
 		a.signIn(w, r, q, oauth.LoginNeeded)
 		return
 	}
-	if err := a.read(q, f, formErr); err != nil {
-		a.refuse(w, r, q.destination(), err)
+	if err := a.read(ctx, q, formErr); err != nil {
+		a.refuse(w, r, to, err)
 		return
 	}
-	if reason, needed := a.mustSignIn(q, session); needed {
-		if q.silent() {
-			a.refuse(w, r, q.destination(), &oauth.Error{Code: oauth.LoginRequired, Description: "The person must sign in, and prompt=none forbids asking."})
-			return
-		}
+	reason, err := a.mustSignIn(ctx, q, who)
+	switch {
+	case err != nil:
+		a.refuse(w, r, to, err)
+		return
+	case reason != "" && q.silent():
+		a.refuse(w, r, to, &oauth.Error{Code: oauth.LoginRequired, Description: "The person must sign in, and prompt=none forbids asking."})
+		return
+	case reason != "":
 		a.signIn(w, r, q, reason)
 		return
 	}
-	user, err := a.Live.User(ctx, session.Subject)
+	user, err := a.Live.User(ctx, who.Subject)
 	switch dead := errors.Is(err, liveness.ErrDead); {
 	case dead && q.silent():
-		a.refuse(w, r, q.destination(), &oauth.Error{Code: oauth.InteractionRequired, Description: "The account is not active, and prompt=none forbids saying so."})
+		a.refuse(w, r, to, &oauth.Error{Code: oauth.InteractionRequired, Description: "The account is not active, and prompt=none forbids saying so."})
 	case dead:
 		a.inactive(w, r)
 	case err != nil:
 		a.broken(w, r, err)
 	default:
-		a.decide(w, r, q, session, user)
+		a.decide(w, r, q, to, who, user)
 	}
 }
 
 // decide answers at once, or asks the person first.
-func (a *Room) decide(w http.ResponseWriter, r *http.Request, q *request, session *oauth.Session, user *oauth.User) {
+func (a *Room) decide(w http.ResponseWriter, r *http.Request, q *request, to destination, who *oauth.Session, user *oauth.User) {
 	allowed, err := a.Store.LiveGrants(r.Context(), user.Subject, q.client.ID)
 	if err != nil {
 		a.broken(w, r, err)
@@ -145,23 +169,14 @@ func (a *Room) decide(w http.ResponseWriter, r *http.Request, q *request, sessio
 	ask := a.mustAsk(q, allowed)
 	switch {
 	case ask && q.silent():
-		a.refuse(w, r, q.destination(), &oauth.Error{Code: oauth.ConsentRequired, Description: "The person has not allowed this yet, and prompt=none forbids asking."})
+		a.refuse(w, r, to, &oauth.Error{Code: oauth.ConsentRequired, Description: "The person has not allowed this yet, and prompt=none forbids asking."})
 	case r.Method == http.MethodHead:
 		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(http.StatusOK)
 	case ask:
-		a.ask(w, r, q, session, user, allowed)
+		a.ask(w, r, q, who, user, allowed)
 	default:
-		req := a.pending(q, session)
-		var answer []param
-		err := a.Store.InTx(r.Context(), func(ctx context.Context, tx store.Store) (err error) {
-			answer, err = a.issue(ctx, tx, req, q.client)
-			return err
-		})
-		if err != nil {
-			a.broken(w, r, err)
-			return
-		}
-		a.send(w, q.destination(), answer)
+		answer, err := a.issue(r.Context(), a.pending(q, who), q.client, user, nil)
+		a.deliver(w, r, to, answer, err)
 	}
 }

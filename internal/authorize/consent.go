@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/valetkey/valetkey/internal/form"
 	"github.com/valetkey/valetkey/internal/liveness"
@@ -15,25 +14,6 @@ import (
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
-
-// mustAsk decides whether the person has to be asked. Our own software need not
-// ask, and a live grant that covers the scopes is a remembered consent; both only
-// if nobody else can receive the answer: an https redirect URI or a secret proves
-// the client, while any program can listen where a native one does (RFC 8252 §8.6).
-func (a *Room) mustAsk(q *request, allowed []*oauth.Grant) bool {
-	proven := strings.HasPrefix(q.redirectURI, "https://") || !q.client.Public() && q.responseType == oauth.ResponseTypeCode
-	switch {
-	case slices.Contains(q.prompt, "consent"):
-		return true
-	case !proven:
-		return true
-	case q.client.FirstParty:
-		return false
-	case a.AlwaysConsent:
-		return true
-	}
-	return !slices.ContainsFunc(allowed, func(g *oauth.Grant) bool { return oauth.ContainsScopes(g.Scopes, q.scopes) })
-}
 
 // ask keeps the request and draws the page.
 func (a *Room) ask(w http.ResponseWriter, r *http.Request, q *request, session *oauth.Session, user *oauth.User, allowed []*oauth.Grant) {
@@ -49,10 +29,10 @@ func (a *Room) ask(w http.ResponseWriter, r *http.Request, q *request, session *
 		return
 	}
 	known := func(scope string) bool {
-		return slices.ContainsFunc(allowed, func(g *oauth.Grant) bool { return slices.Contains(g.Scopes, scope) })
+		return slices.ContainsFunc(allowed, func(g *oauth.Grant) bool { return slices.Contains(allowedBy(g), scope) })
 	}
-	fresh := slices.DeleteFunc(slices.Clone(q.scopes), known)
-	old := slices.DeleteFunc(slices.Clone(q.scopes), func(s string) bool { return !known(s) })
+	fresh := slices.DeleteFunc(q.wants(), known)
+	old := slices.DeleteFunc(q.wants(), func(s string) bool { return !known(s) })
 	shell := pages.Shell{User: user, Session: session}
 	if origin := redirecturi.Origin(q.redirectURI); origin != "" {
 		shell.FormAction = []string{origin}
@@ -60,7 +40,8 @@ func (a *Room) ask(w http.ResponseWriter, r *http.Request, q *request, session *
 	a.Pages.Render(w, r, http.StatusOK, shell, pages.Consent{
 		Request: req.ID, Client: q.client, Publisher: publisher, RedirectURI: q.redirectURI,
 		New: a.Scopes.Group(fresh), Allowed: a.Scopes.Group(old),
-		Offline:       q.responseType == oauth.ResponseTypeCode && q.client.MayUse(oauth.GrantRefreshToken),
+		Resources:     a.Targets.Names(q.resources),
+		Offline:       gives(q.responseType, oauth.ResponseTypeCode) && q.client.MayUse(oauth.GrantRefreshToken),
 		SwitchAccount: a.switchAccount(q),
 	})
 }
@@ -94,21 +75,14 @@ func (a *Room) Consent(w http.ResponseWriter, r *http.Request) {
 		a.broken(w, r, err)
 		return
 	}
-	req, client, err := a.waiting(r.Context(), f["request"], session)
+	asked, err := a.waiting(r.Context(), f["request"], session)
 	if err != nil {
 		a.consentFailed(w, r, err)
 		return
 	}
-	answer, err := a.answer(r.Context(), req, client, f["confirm"] == "yes")
-	if err != nil {
-		a.consentFailed(w, r, err)
-		return
-	}
-	if answer == nil {
-		a.refuse(w, r, destinationOf(req), &oauth.Error{Code: oauth.AccessDenied, Description: "The person refused."})
-		return
-	}
-	a.send(w, destinationOf(req), answer)
+	to := destinationOf(asked.req, session)
+	answer, err := a.decided(r.Context(), asked, f["confirm"] == "yes")
+	a.deliver(w, r, to, answer, err)
 }
 
 // stale says why a consent form can no longer be answered.
@@ -129,78 +103,95 @@ var (
 	errInactive  = &stale{http.StatusForbidden, "This account is not active. Ask the people who run this server."}
 )
 
+// question is what a consent page spoke of.
+type question struct {
+	req    *oauth.AuthorizationRequest
+	client *oauth.Client
+	user   *oauth.User
+}
+
 // waiting finds the request that the form answers, and checks that this session
 // may answer it and that everything about it still stands.
-func (a *Room) waiting(ctx context.Context, id string, s *oauth.Session) (*oauth.AuthorizationRequest, *oauth.Client, error) {
+func (a *Room) waiting(ctx context.Context, id string, s *oauth.Session) (*question, error) {
 	if s == nil {
-		return nil, nil, errSignedOut
+		return nil, errSignedOut
 	}
 	req, err := a.Store.Request(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil, errGone
+		return nil, errGone
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	switch {
 	case req.SessionID != s.ID || req.Subject != s.Subject:
-		return nil, nil, errForeign
+		return nil, errForeign
 	case !req.UsedAt.IsZero():
-		return nil, nil, errAnswered
+		return nil, errAnswered
 	case !a.Now().Before(req.ExpiresAt):
-		return nil, nil, errGone
+		return nil, errGone
 	case s.Stale:
-		return nil, nil, errUnsure
+		return nil, errUnsure
 	}
 	client, err := a.Live.Client(ctx, req.ClientID)
 	if errors.Is(err, liveness.ErrDead) {
-		return nil, nil, errChanged
+		return nil, errChanged
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if !a.stillMay(client, req) {
-		return nil, nil, errChanged
+		return nil, errChanged
 	}
-	if _, err := a.Live.User(ctx, req.Subject); errors.Is(err, liveness.ErrDead) {
-		return nil, nil, errInactive
-	} else if err != nil {
-		return nil, nil, err
+	user, err := a.Live.User(ctx, req.Subject)
+	if errors.Is(err, liveness.ErrDead) {
+		return nil, errInactive
 	}
-	return req, client, nil
+	return &question{req, client, user}, err
 }
 
 // stillMay reports whether the client may still have what the page spoke of.
 func (a *Room) stillMay(client *oauth.Client, req *oauth.AuthorizationRequest) bool {
 	_, err := a.Scopes.ForClient(client, oauth.ScopeString(req.Scopes))
-	return err == nil && redirecturi.Match(client.RedirectURIs, req.RedirectURI) && client.MayUse(grantTypes[req.ResponseType])
+	return err == nil && redirecturi.Match(client.RedirectURIs, req.RedirectURI) &&
+		a.offers(req.ResponseType) && client.MayRespond(req.ResponseType)
 }
 
-// answer uses the request up, once, and issues what the person allowed; nil if
-// they refused.
-func (a *Room) answer(ctx context.Context, req *oauth.AuthorizationRequest, client *oauth.Client, allow bool) ([]param, error) {
-	var answer []param
-	err := a.Store.InTx(ctx, func(ctx context.Context, tx store.Store) (err error) {
-		answer = nil // fn may run again
-		if err := tx.UseRequest(ctx, req.ID, a.Now()); err != nil {
+// decided uses the request up, once, and issues what the person allowed, or says
+// that they refused.
+func (a *Room) decided(ctx context.Context, q *question, allow bool) ([]param, error) {
+	use := func(ctx context.Context, tx store.Store) error {
+		err := tx.UseRequest(ctx, q.req.ID, a.Now())
+		switch {
+		case errors.Is(err, store.ErrUsed):
+			return errAnswered
+		case errors.Is(err, store.ErrNotFound): // expired, or the client is gone
+			return errGone
+		case err != nil:
 			return err
 		}
 		if !allow {
-			return tx.RecordEvent(ctx, a.event(ctx, oauth.EventConsentDenied, req, ""))
+			return tx.RecordEvent(ctx, a.event(ctx, oauth.EventConsentDenied, q.req, ""))
 		}
-		if err := tx.RecordEvent(ctx, a.event(ctx, oauth.EventConsentGiven, req, oauth.ScopeString(req.Scopes))); err != nil {
+		return tx.RecordEvent(ctx, a.event(ctx, oauth.EventConsentGiven, q.req, oauth.ScopeString(q.req.Scopes)))
+	}
+	if allow {
+		answer, err := a.issue(ctx, q.req, q.client, q.user, use)
+		if errors.Is(err, store.ErrNotFound) { // the client went meanwhile
+			err = errGone
+		}
+		return answer, err
+	}
+	err := a.Store.InTx(ctx, func(ctx context.Context, tx store.Store) error {
+		if err := use(ctx, tx); err != nil {
 			return err
 		}
-		answer, err = a.issue(ctx, tx, req, client)
-		return err
+		return a.usePushed(ctx, tx, q.req)
 	})
-	switch {
-	case errors.Is(err, store.ErrUsed):
-		return nil, errAnswered
-	case errors.Is(err, store.ErrNotFound): // expired, or the client is gone
-		return nil, errGone
+	if err == nil {
+		err = &oauth.Error{Code: oauth.AccessDenied, Description: "The person refused."}
 	}
-	return answer, err
+	return nil, err
 }
 
 // consentFailed tells the person why the answer could not be taken.

@@ -1,11 +1,14 @@
 package authorize
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/valetkey/valetkey/internal/pages"
+	"github.com/valetkey/valetkey/internal/redirecturi"
 	"github.com/valetkey/valetkey/internal/respond"
 	"github.com/valetkey/valetkey/oauth"
 )
@@ -15,7 +18,10 @@ import (
 type destination struct {
 	uri      string
 	state    string
-	fragment bool // in the fragment, not the query (RFC 6749 §4.2.2)
+	mode     string // modeQuery, modeFragment or modeFormPost
+	clientID string
+	session  *oauth.Session // nil: nobody is signed in
+	openID   bool           // the request is one of OpenID Connect
 }
 
 // param is one parameter of a response. Responses are slices so that parameters
@@ -25,25 +31,48 @@ type param struct{ name, value string }
 // reserved are the names that only this server may set in a response. A
 // registered redirect URI that has one of them in its query loses it, or the
 // client would find two (RFC 6749 §3.1: parameters appear once).
-var reserved = []string{"code", "state", "iss", "error", "error_description", "error_uri"}
+var reserved = []string{"code", "access_token", "id_token", "state", "iss", "session_state", "error", "error_description", "error_uri"}
 
-// send redirects to the client with answer, state (byte for byte as it came) and
-// iss (RFC 9207 §2).
-func (a *Room) send(w http.ResponseWriter, to destination, answer []param) {
+// deliver sends the answer, or tells why there is none.
+func (a *Room) deliver(w http.ResponseWriter, r *http.Request, to destination, answer []param, err error) {
+	var refusal *oauth.Error
+	switch {
+	case err == nil:
+		a.send(w, r, to, answer)
+	case errors.As(err, &refusal):
+		a.refuse(w, r, to, refusal)
+	default:
+		a.consentFailed(w, r, err)
+	}
+}
+
+// send gives the client the answer with state (byte for byte as it came) and iss
+// (RFC 9207 §2).
+func (a *Room) send(w http.ResponseWriter, r *http.Request, to destination, answer []param) {
 	if to.state != "" {
 		answer = append(answer, param{"state", to.state})
 	}
-	redirect(w, respondTo(to, append(answer, param{"iss", a.Issuer})))
+	answer = append(answer, param{"iss", a.Issuer})
+	if to.openID { // OpenID Connect Session Management §2
+		if state := a.States.Answer(w, r, to.session, to.clientID, to.uri); state != "" {
+			answer = append(answer, param{"session_state", state})
+		}
+	}
+	if to.mode == modeFormPost {
+		a.formPost(w, r, to, answer)
+		return
+	}
+	redirect(w, respondTo(to, answer))
 }
 
-// refuse redirects to the client with the error (RFC 6749 §4.1.2.1, §4.2.2.1).
+// refuse gives the client the error (RFC 6749 §4.1.2.1, §4.2.2.1).
 func (a *Room) refuse(w http.ResponseWriter, r *http.Request, to destination, err error) {
 	e := respond.Refusal(r, err)
 	answer := []param{{"error", string(e.Code)}}
 	if text := respond.Description(e); text != "" {
 		answer = append(answer, param{"error_description", text})
 	}
-	a.send(w, to, append(answer, param{"error_uri", a.Issuer + ErrorsPath + "?error=" + url.QueryEscape(string(e.Code))}))
+	a.send(w, r, to, append(answer, param{"error_uri", a.Issuer + ErrorsPath + "?error=" + url.QueryEscape(string(e.Code))}))
 }
 
 // respondTo puts the parameters into the URI. What its query holds already is
@@ -53,7 +82,7 @@ func respondTo(to destination, params []param) string {
 	for _, p := range params {
 		encoded = append(encoded, url.QueryEscape(p.name)+"="+url.QueryEscape(p.value))
 	}
-	if to.fragment {
+	if to.mode == modeFragment {
 		return to.uri + "#" + strings.Join(encoded, "&")
 	}
 	base, query, _ := strings.Cut(to.uri, "?")
@@ -82,7 +111,31 @@ func redirect(w http.ResponseWriter, location string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
+// formPost draws the page whose form takes the answer to the client (OAuth 2.0
+// Form Post Response Mode §2). Nothing of it stands in a URL.
+func (a *Room) formPost(w http.ResponseWriter, r *http.Request, to destination, params []param) {
+	page := pages.FormPost{Action: to.uri}
+	if base, query, there := strings.Cut(to.uri, "?"); there {
+		page.Action = base + "?" + strings.Join(keep(query), "&")
+	}
+	for _, p := range params {
+		page.Fields = append(page.Fields, pages.FormPostField{Name: p.name, Value: p.value})
+	}
+	a.Pages.Render(w, r, http.StatusOK, pages.Shell{FormOnly: redirecturi.Origin(to.uri)}, page)
+}
+
+// destination is where the answer goes, and how.
+func (q *request) destination(s *oauth.Session) destination {
+	return destination{
+		uri: q.redirectURI, state: q.state, mode: q.mode, clientID: q.client.ID, session: s,
+		openID: slices.Contains(strings.Fields(q.form["scope"]), oauth.ScopeOpenID), // the scopes may not have been read
+	}
+}
+
 // destinationOf is where the answer to a kept request goes.
-func destinationOf(req *oauth.AuthorizationRequest) destination {
-	return destination{uri: req.RedirectURI, state: req.State, fragment: req.ResponseType == oauth.ResponseTypeToken}
+func destinationOf(req *oauth.AuthorizationRequest, s *oauth.Session) destination {
+	return destination{
+		uri: req.RedirectURI, state: req.State, mode: req.ResponseMode, clientID: req.ClientID, session: s,
+		openID: slices.Contains(req.Scopes, oauth.ScopeOpenID),
+	}
 }
