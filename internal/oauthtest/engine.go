@@ -60,7 +60,7 @@ type Engine struct {
 	Users *Users
 	// Keys are those of the server, on a node of their own; nil without OpenID.
 	Keys *keys.Keys
-	HTTP  *http.Client // follows no redirect
+	HTTP *http.Client // follows no redirect
 	// Settle waits for what is recorded after the answer.
 	Settle func()
 }
