@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"slices"
 	"time"
@@ -30,6 +31,12 @@ type Config struct {
 	Store store.Store
 	// Login tells who is at the keyboard, and signs people in.
 	Login oauth.Authenticator
+	// Logout ends the session of the browser that sent r, if it has one, and takes
+	// its cookies; the server writes the rest of the answer. With it, and a Keyring,
+	// clients may ask to sign people out (OpenID Connect RP-Initiated Logout 1.0) and
+	// watch sessions (Session Management 1.0). Nil: they may not. A host that ends
+	// sessions in other ways too calls [Server.EndSession].
+	Logout func(w http.ResponseWriter, r *http.Request) error
 	// Users tells who a subject is.
 	Users oauth.UserSource
 

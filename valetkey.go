@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/valetkey/valetkey/internal/accesstoken"
@@ -20,8 +21,10 @@ import (
 	"github.com/valetkey/valetkey/internal/keyring"
 	"github.com/valetkey/valetkey/internal/keys"
 	"github.com/valetkey/valetkey/internal/liveness"
+	"github.com/valetkey/valetkey/internal/logout"
 	"github.com/valetkey/valetkey/internal/mint"
 	"github.com/valetkey/valetkey/internal/pages"
+	"github.com/valetkey/valetkey/internal/session"
 	"github.com/valetkey/valetkey/internal/target"
 	"github.com/valetkey/valetkey/manage"
 	"github.com/valetkey/valetkey/oauth"
@@ -51,6 +54,9 @@ type Server struct {
 	fetch      *fetch.Fetcher
 	clientKeys *clientkeys.Keys
 	clients    *clientauth.Authenticator
+	// How sessions end. notices is nil without a keyring, states without Config.Logout.
+	notices *logout.Deliverer
+	states  *session.States
 
 	desk    *manage.Desk
 	login   oauth.Authenticator
@@ -66,7 +72,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, login: oncePerRequest{cfg.Login}}
-	for _, build := range []func() error{s.buildSecrets, s.buildScopes, s.buildGuard, s.buildClients, s.buildDesk, s.buildPages} {
+	for _, build := range []func() error{s.buildSecrets, s.buildScopes, s.buildGuard, s.buildClients, s.buildLogout, s.buildDesk, s.buildPages} {
 		if err := build(); err != nil {
 			return nil, err
 		}
@@ -101,14 +107,20 @@ func Menu() []oauth.MenuItem {
 }
 
 // Start makes the first signing keys if there is a keyring and no key, and then
-// rotates keys when it is time and deletes what has expired, in small batches,
-// until ctx is done. Before it
-// returns it waits for the last uses of tokens and secrets to be recorded, so
-// call it off after the last request and close the store after it. Without
-// Start expired rows stay where they are.
+// rotates keys when it is time, tells clients of sessions that have ended
+// ([Server.EndSession]) and deletes what has expired, in small batches, until ctx
+// is done. Before it returns it waits for the last uses of tokens and secrets to
+// be recorded, so call it off after the last request and close the store after it.
+// Without Start expired rows stay where they are, and clients are told only of
+// sessions that end at the logout endpoint.
 func (s *Server) Start(ctx context.Context) {
 	defer s.guard.Wait()
 	defer s.clients.Wait()
+	if s.notices != nil {
+		var telling sync.WaitGroup
+		telling.Go(func() { s.notices.Run(ctx) })
+		defer telling.Wait()
+	}
 	if s.keys != nil {
 		if err := s.keys.EnsureActive(ctx); err != nil && ctx.Err() == nil {
 			s.cfg.Logger.ErrorContext(ctx, "no signing key could be made", "error", err)
@@ -241,10 +253,14 @@ func (s *Server) buildDesk() (err error) {
 
 func (s *Server) buildPages() (err error) {
 	menu := append(Menu(), s.cfg.Menu...)
+	signOut := "" // the host's own page
+	if s.signsOut() {
+		signOut = logout.Path
+	}
 	s.pages, err = pages.New(pages.Config{
 		Product: s.cfg.Product, Issuer: s.cfg.Issuer, Secure: strings.HasPrefix(s.cfg.Issuer, "https:"),
 		Development: s.cfg.Development, Overlay: s.cfg.Templates, Menu: menu,
-		Proof: s.csrf.Token, Now: s.cfg.Now, Logger: s.cfg.Logger,
+		SignOut: signOut, Proof: s.csrf.Token, Now: s.cfg.Now, Logger: s.cfg.Logger,
 	})
 	return err
 }

@@ -57,7 +57,7 @@ var rules = map[string]rule{
 	"internal/discovery":  {imports: "oauth $helpers internal/issuer"},
 	"internal/userinfo":   {imports: "oauth store internal/claims internal/guard $helpers"},
 	"internal/ping":       {imports: "oauth resource $helpers"},
-	"internal/logout":     {imports: "oauth store $helpers internal/pages internal/fetch"},
+	"internal/logout":     {imports: "oauth store $helpers internal/pages internal/fetch internal/idtoken"},
 
 	// Rooms over the desk never see the store's rows.
 	"manage":            {imports: "oauth store internal/clientmeta internal/mint internal/redirecturi internal/peer"},

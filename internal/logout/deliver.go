@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/valetkey/valetkey/internal/fetch"
+	"github.com/valetkey/valetkey/internal/idtoken"
 	"github.com/valetkey/valetkey/internal/mint"
 	"github.com/valetkey/valetkey/internal/peer"
 	"github.com/valetkey/valetkey/oauth"
@@ -41,12 +42,9 @@ var hasty = []time.Duration{time.Second, 250 * time.Millisecond, 50 * time.Milli
 
 // Delivery says how clients are told. All fields but Logger are required.
 type Delivery struct {
-	Store  store.Store
-	Issuer string
-	// Sign makes a JWS of the claims (keys.Keys.Sign).
-	Sign func(ctx context.Context, alg, typ string, claims any) (string, error)
-	// Subject is what the client calls the person.
-	Subject func(ctx context.Context, c *oauth.Client, subject string) (string, error)
+	Store    store.Store
+	Issuer   string
+	IDTokens *idtoken.Minter // has the keys and the subjects of logout tokens too
 	// Post sends a form to a URL that a client's registration names
 	// (fetch.Fetcher.PostForm).
 	Post   func(ctx context.Context, url string, form url.Values) (status int, err error)

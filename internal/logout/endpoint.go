@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"github.com/valetkey/valetkey/internal/form"
+	"github.com/valetkey/valetkey/internal/idtoken"
 	"github.com/valetkey/valetkey/internal/liveness"
 	"github.com/valetkey/valetkey/internal/pages"
 	"github.com/valetkey/valetkey/internal/peer"
@@ -32,15 +33,12 @@ type Config struct {
 	Login     oauth.Authenticator
 	Pages     *pages.Pages
 	Issuer    string
+	IDTokens  *idtoken.Minter // reads the id_token_hint
 	Deliverer *Deliverer
 	States    *session.States // nil: nobody watches sessions
 	// Logout ends the session of the browser that sent r and takes its cookies. It
 	// leaves the answer to the caller.
 	Logout func(w http.ResponseWriter, r *http.Request) error
-	// Hint reads an id_token_hint. A token that is not ours is an *oauth.Error.
-	Hint func(ctx context.Context, token string) (*Hint, error)
-	// Subject is what the client calls the person.
-	Subject func(ctx context.Context, c *oauth.Client, subject string) (string, error)
 }
 
 // Room is the endpoint.

@@ -8,24 +8,18 @@ import (
 	"strings"
 
 	"github.com/valetkey/valetkey/internal/form"
+	"github.com/valetkey/valetkey/internal/idtoken"
 	"github.com/valetkey/valetkey/internal/liveness"
 	"github.com/valetkey/valetkey/internal/session"
 	"github.com/valetkey/valetkey/oauth"
 )
-
-// Hint is what an id_token_hint says, once its signature was found to be ours.
-type Hint struct {
-	Subject   string   // as the client knows the person
-	ClientIDs []string // whom the ID token was made for
-	SID       string   // empty: the token named no session
-}
 
 // request is a logout request (OpenID Connect RP-Initiated Logout §2). The
 // parameters logout_hint and ui_locales may be sent: the page that asks names who
 // is signed in, and speaks one language.
 type request struct {
 	client *oauth.Client // nil: not known
-	hint   *Hint         // nil: none
+	hint   *idtoken.Hint // nil: none
 	uri    string        // where to go on to; empty: nowhere
 	state  string
 }
@@ -54,7 +48,7 @@ func (a *Room) readHint(ctx context.Context, q *request, f form.Values) error {
 	if f["id_token_hint"] == "" {
 		return nil
 	}
-	hint, err := a.Hint(ctx, f["id_token_hint"])
+	hint, err := a.IDTokens.ParseHint(ctx, f["id_token_hint"])
 	if refusal := (*oauth.Error)(nil); errors.As(err, &refusal) {
 		return &problem{"id_token_hint", "It is no ID token that this server made."}
 	}
@@ -108,7 +102,7 @@ func (a *Room) certain(ctx context.Context, q *request, s *oauth.Session) (bool,
 	if q.hint.SID != "" {
 		return q.hint.SID == session.SID(s), nil
 	}
-	sub, err := a.Subject(ctx, q.client, s.Subject)
+	sub, err := a.IDTokens.Subjects.Of(ctx, q.client, s.Subject)
 	return err == nil && sub == q.hint.Subject, err
 }
 

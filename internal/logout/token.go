@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/idtoken"
 	"github.com/valetkey/valetkey/oauth"
 )
 
@@ -17,20 +18,18 @@ const (
 	tokenLife = 2 * time.Minute
 	// logoutEvent is the one member of events.
 	logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
-	// defaultAlg: OpenID Connect Core §2. Logout tokens are signed as the client's
-	// ID tokens are (Back-Channel Logout §2.6).
-	defaultAlg = "RS256"
 )
 
 // token makes a logout token (OpenID Connect Back-Channel Logout §2.4). It never
-// has a nonce, so that it cannot pass for an ID token.
+// has a nonce, so that it cannot pass for an ID token, and is signed as the
+// client's ID tokens are (§2.6).
 func (d *Deliverer) token(ctx context.Context, c *oauth.Client, row *oauth.SessionClient) (string, error) {
-	sub, err := d.Subject(ctx, c, row.Subject)
+	sub, err := d.IDTokens.Subjects.Of(ctx, c, row.Subject)
 	if err != nil {
 		return "", fmt.Errorf("subject of a logout token: %w", err)
 	}
 	now := d.Now()
-	token, err := d.Sign(ctx, cmp.Or(c.Metadata.IDTokenAlg, defaultAlg), tokenType, map[string]any{
+	token, err := d.IDTokens.Keys.Sign(ctx, cmp.Or(c.Metadata.IDTokenAlg, idtoken.DefaultAlgorithm), tokenType, map[string]any{
 		"iss":    d.Issuer,
 		"aud":    c.ID,
 		"iat":    now.Unix(),
