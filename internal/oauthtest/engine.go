@@ -58,6 +58,8 @@ type Engine struct {
 	Clock *Clock
 	Door  *Door
 	Users *Users
+	// Server is what listens.
+	Server *valetkey.Server
 	// Keys are those of the server, on a node of their own; nil without OpenID.
 	Keys *keys.Keys
 	HTTP *http.Client // follows no redirect
@@ -93,6 +95,7 @@ func New(t testing.TB, o Options) *Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
+	e.Server = as
 	e.Settle = func() {
 		stopped, stop := context.WithCancel(context.Background())
 		stop()
@@ -113,7 +116,7 @@ func New(t testing.TB, o Options) *Engine {
 
 func (e *Engine) config(o Options) valetkey.Config {
 	c := valetkey.Config{
-		Issuer: Issuer, Store: o.Store, Login: e.Door, Users: e.Users, Now: e.Clock.Now, Development: o.Development,
+		Issuer: Issuer, Store: o.Store, Login: e.Door, Logout: e.Door.Logout, Users: e.Users, Now: e.Clock.Now, Development: o.Development,
 		Scopes: []oauth.Scope{
 			{Name: "records:read", Group: "Records", Description: "Read your records"},
 			{Name: "records:write", Group: "Records", Description: "Change your records"},
@@ -240,6 +243,19 @@ func (d *Door) Session(r *http.Request) (*oauth.Session, error) {
 		return &s, nil
 	}
 	return nil, nil
+}
+
+// Logout ends the browser's session.
+func (d *Door) Logout(w http.ResponseWriter, r *http.Request) error {
+	c, err := r.Cookie(cookie)
+	if err != nil {
+		return nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.sessions, c.Value)
+	http.SetCookie(w, &http.Cookie{Name: cookie, MaxAge: -1})
+	return nil
 }
 
 // Login implements oauth.Authenticator.
