@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/valetkey/valetkey/internal/discovery"
+	"github.com/valetkey/valetkey/internal/requestobject"
 	"github.com/valetkey/valetkey/oauth"
 )
 
@@ -14,7 +15,10 @@ func (s *Server) metadata() (http.Handler, error) {
 		Issuer: s.cfg.Issuer, Scopes: s.scopes, JWKS: s.keys != nil, DeviceAuthorization: true,
 		Grants:        []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantDeviceCode},
 		ResponseTypes: []string{oauth.ResponseTypeCode},
-		AuthMethods:   []string{string(oauth.AuthBasic), string(oauth.AuthPost), string(oauth.AuthNone)},
+		AuthMethods:   s.clients.Methods(),
+		AssertionAlgs: s.clients.SigningAlgs(),
+
+		PushedRequests: true, RequirePushed: s.cfg.RequirePushed, RequestObjectAlgs: requestobject.Algorithms,
 	}
 	if s.cfg.Password != nil {
 		c.Grants = append(c.Grants, oauth.GrantPassword)
