@@ -27,10 +27,13 @@ var ErrUnknownClient = errors.New("clientauth: no such client")
 
 // Config says what to ask. Store, Live and Now are required.
 type Config struct {
-	Store  store.Store
-	Live   *liveness.Checker
-	Now    func() time.Time
-	Logger *slog.Logger // hears when a secret's last use could not be recorded; nil: nobody does
+	Store store.Store
+	Live  *liveness.Checker
+	Now   func() time.Time
+	// Resolve brings a client whose id is the URL of its metadata document up to date
+	// before it is looked up; nil: there are none. A refusal of it is told to nobody.
+	Resolve func(ctx context.Context, id string) error
+	Logger  *slog.Logger // hears when a secret's last use could not be recorded; nil: nobody does
 	// Issuer is whom a client assertion must be made for.
 	Issuer string
 	// Keys verify private_key_jwt; nil: the method is not on offer.
@@ -135,6 +138,9 @@ func (a *Authenticator) read(r *http.Request, f form.Values) (credentials, error
 // not the client exists. With a failure the client, if there is one, is returned
 // too.
 func (a *Authenticator) verify(ctx context.Context, given credentials, path string) (*oauth.Client, error) {
+	if err := a.resolve(ctx, given.clientID); err != nil {
+		return nil, err
+	}
 	client, err := a.cfg.Store.Client(ctx, given.clientID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, fmt.Errorf("look up client: %w", err)
@@ -171,6 +177,18 @@ func (a *Authenticator) verify(ctx context.Context, given credentials, path stri
 		})
 	}
 	return client, nil
+}
+
+// resolve: a client that is a document of its own may be new or have changed.
+func (a *Authenticator) resolve(ctx context.Context, id string) error {
+	if a.cfg.Resolve == nil {
+		return nil
+	}
+	err := a.cfg.Resolve(ctx, id)
+	if errors.Is(err, oauth.InvalidClient) {
+		return refuse(err)
+	}
+	return err
 }
 
 // registered holds the client to its method (RFC 7591 §2).
