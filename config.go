@@ -60,6 +60,9 @@ type Config struct {
 	// instead of the server's own for their algorithms. The first of an algorithm
 	// signs; the others are published, and verify. They need a keyring beside them.
 	Signers []oauth.Signer
+	// ACRValues are the authentication context classes that sessions of Login may
+	// claim, for the metadata (OpenID Connect Core §3.1.2.1).
+	ACRValues []string
 	// AccessTokenAlg signs access tokens in JWT form (RFC 9068): RS256 if empty, or ES256.
 	AccessTokenAlg string
 

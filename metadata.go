@@ -3,6 +3,7 @@ package valetkey
 import (
 	"net/http"
 
+	"github.com/valetkey/valetkey/internal/claims"
 	"github.com/valetkey/valetkey/internal/discovery"
 	"github.com/valetkey/valetkey/internal/requestobject"
 	"github.com/valetkey/valetkey/oauth"
@@ -23,8 +24,33 @@ func (s *Server) metadata() (http.Handler, error) {
 	if s.cfg.Password != nil {
 		c.Grants = append(c.Grants, oauth.GrantPassword)
 	}
+	for _, r := range s.cfg.Resources {
+		c.ProtectedResources = append(c.ProtectedResources, r.URI)
+	}
 	if s.cfg.Compat.Implicit {
 		c.ResponseTypes = append(c.ResponseTypes, oauth.ResponseTypeToken)
 	}
+	if s.cfg.Compat.Hybrid {
+		c.ResponseTypes = append(c.ResponseTypes, oauth.ResponseTypeCodeToken)
+	}
+	if s.keys != nil {
+		s.describeOpenID(&c)
+	}
 	return discovery.New(c)
+}
+
+// describeOpenID says what a server that can sign does beyond OAuth.
+func (s *Server) describeOpenID(c *discovery.Config) {
+	algs := s.keys.Algorithms()
+	c.IntrospectionAlgs = algs
+	c.OpenID = &discovery.OpenID{
+		SigningAlgs: algs, Claims: claims.Names(), ACRValues: s.cfg.ACRValues,
+		Logout: s.signsOut(), SessionManaged: s.signsOut(),
+	}
+	if s.cfg.Compat.Implicit {
+		c.ResponseTypes = append(c.ResponseTypes, oauth.ResponseTypeIDToken, oauth.ResponseTypeIDTokenToken)
+	}
+	if s.cfg.Compat.Hybrid {
+		c.ResponseTypes = append(c.ResponseTypes, oauth.ResponseTypeCodeIDToken, oauth.ResponseTypeCodeIDTokenToken)
+	}
 }

@@ -192,9 +192,10 @@ func (h *house) serverConfig(dev bool) valetkey.Config {
 		Keyring: c.Keyring, Product: c.Product, TokenPrefix: c.TokenPrefix, Templates: h.templates(),
 		Menu: h.door.Menu(), TrustedProxies: c.Server.TrustedProxies, Logger: h.log, Now: h.env.Now,
 		Lifetimes: valetkey.Lifetimes{
-			Code: c.Lifetimes.Code.Std(), AccessToken: c.Lifetimes.AccessToken.Std(), RefreshToken: c.Lifetimes.RefreshToken.Std(),
-			RefreshRepeat: c.Lifetimes.RefreshRepeat.Std(), Request: c.Lifetimes.Request.Std(),
-			Reauthentication: c.Lifetimes.Reauthentication.Std(), Audit: c.Lifetimes.Audit.Std(),
+			Code: c.Lifetimes.Code.Std(), AccessToken: c.Lifetimes.AccessToken.Std(), IDToken: c.Lifetimes.IDToken.Std(),
+			RefreshToken: c.Lifetimes.RefreshToken.Std(), RefreshRepeat: c.Lifetimes.RefreshRepeat.Std(),
+			Request: c.Lifetimes.Request.Std(), PushedRequest: c.Lifetimes.PushedRequest.Std(), DeviceCode: c.Lifetimes.DeviceCode.Std(),
+			Reauthentication: c.Lifetimes.Reauthentication.Std(), Audit: c.Lifetimes.Audit.Std(), KeyRotation: c.Lifetimes.SigningKey.Std(),
 		},
 		PersonalTokens: valetkey.PersonalTokens{
 			Default: c.PersonalTokens.Default.Std(), Max: c.PersonalTokens.Max.Std(), MaxPerUser: c.PersonalTokens.MaxPerUser,
@@ -202,12 +203,13 @@ func (h *house) serverConfig(dev bool) valetkey.Config {
 		},
 		JWT: valetkey.JWT{Header: c.JWT.Header, Type: c.JWT.Type, Lifetime: c.JWT.Lifetime.Std()},
 		Compat: valetkey.Compat{
-			Implicit: c.Compat.Implicit, QueryToken: c.Compat.QueryToken, UnknownClient404: c.Compat.UnknownClient404, AnySecretMethod: c.Compat.AnySecretMethod,
+			Implicit: c.Compat.Implicit, Hybrid: c.Compat.Hybrid, QueryToken: c.Compat.QueryToken, UnknownClient404: c.Compat.UnknownClient404, AnySecretMethod: c.Compat.AnySecretMethod,
 			OneTokenPerClient: c.Compat.OneTokenPerClient, TokenUser: c.Compat.TokenUser, AlwaysConsent: c.Compat.AlwaysConsent,
 			RotateAll: c.Compat.RotateAll, ErrorRedirect: c.Compat.ErrorRedirect, ClientCredentialsAsOwner: c.Compat.ClientCredentialsAsOwner,
 			OptionalPKCE: c.Compat.OptionalPKCE, ImmortalTokens: c.Compat.ImmortalTokens, BearerJWT: c.Compat.BearerJWT,
 		},
-		TestEndpoints: c.TestEndpoints, Development: dev,
+		Resources: c.OAuthResources(), RequirePushed: c.RequirePushedRequests, FetchAllow: c.Fetch.Allow,
+		ACRValues: []string{c.Sessions.ACR}, TestEndpoints: c.TestEndpoints, Development: dev,
 	}
 	if c.PasswordGrant {
 		out.Password = h.door.VerifyPassword

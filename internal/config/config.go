@@ -122,7 +122,7 @@ type JWT struct {
 
 // Compat turns single pieces of the predecessor's behaviour back on.
 type Compat struct {
-	Invenio                  bool `key:"invenio" doc:"Preset: turns on every switch of this section that is not set by itself."`
+	Invenio                  bool `key:"invenio" doc:"Preset: turns on every switch of this section, but hybrid, that is not set by itself."`
 	Implicit                 bool `key:"implicit" doc:"The response types token, id_token and id_token token for clients registered for the implicit grant. Tokens end up in the browser's history."`
 	Hybrid                   bool `key:"hybrid" doc:"The response types of OpenID Connect that mix code with id_token or token, for clients registered for them."`
 	QueryToken               bool `key:"query_token" doc:"Accept ?access_token= in the URL, and access_token in the form sent to /oauth/ping. Tokens end up in logs."`

@@ -210,7 +210,7 @@ func TestParity58_PresetTurnsOnWhatIsNotSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config.Compat{Invenio: true, Implicit: true, Hybrid: true, UnknownClient404: true, AnySecretMethod: true, OneTokenPerClient: true, TokenUser: true, AlwaysConsent: true,
+	want := config.Compat{Invenio: true, Implicit: true, UnknownClient404: true, AnySecretMethod: true, OneTokenPerClient: true, TokenUser: true, AlwaysConsent: true,
 		RotateAll: true, ErrorRedirect: true, ClientCredentialsAsOwner: true, OptionalPKCE: true, ImmortalTokens: true, BearerJWT: true}
 	if l.Compat != want {
 		t.Errorf("got  %+v\nwant %+v", l.Compat, want)

@@ -99,3 +99,12 @@ func (c *Config) OAuthScopes() []oauth.Scope {
 	}
 	return out
 }
+
+// OAuthResources returns the protected resources as the library has them.
+func (c *Config) OAuthResources() []oauth.Resource {
+	out := make([]oauth.Resource, len(c.Resources))
+	for i, r := range c.Resources {
+		out[i] = oauth.Resource(r)
+	}
+	return out
+}

@@ -85,11 +85,12 @@ func (l *Loaded) put(values layer, list []*Field) {
 	}
 }
 
-// preset turns on the switches of compat that nothing has set.
+// preset turns on the switches of compat that nothing has set. The predecessor
+// had no OpenID, so not that of its hybrid flow.
 func (l *Loaded) preset(list []*Field) layer {
 	out := layer{}
 	for _, f := range list {
-		if strings.HasPrefix(f.Key, "compat.") && l.origins[f.Key] == "" {
+		if strings.HasPrefix(f.Key, "compat.") && f.Key != "compat.hybrid" && l.origins[f.Key] == "" {
 			out[f.Key] = value{typed: reflect.ValueOf(true), origin: "compat.invenio"}
 		}
 	}
