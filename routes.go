@@ -54,7 +54,7 @@ func (s *Server) routes() (http.Handler, error) {
 	at("/oauth/token", s.tokenEndpoint())
 	at(device.Path, devices.Endpoint())
 	at("/oauth/revoke", revoke.New(revoke.Config{Store: s.cfg.Store, Live: s.live, Clients: s.clients, Now: s.cfg.Now}))
-	at("/oauth/introspect", introspect.New(introspect.Config{Clients: s.clients, Live: s.live, Issuer: s.cfg.Issuer}))
+	at("/oauth/introspect", s.introspection())
 	at("/oauth/ping", s.ping())
 	if s.cfg.TestEndpoints {
 		at("/oauth/info", ping.Info(s.guard.RequireToken))
@@ -71,6 +71,7 @@ func (s *Server) routes() (http.Handler, error) {
 	at("/assets/", s.pages.Assets())
 
 	at("/oauth/consent", s.browser(http.HandlerFunc(ask.Consent)))
+	s.logoutRoutes(at)
 	at(device.PagePath, s.browser(http.HandlerFunc(devices.Page)))
 	at(device.ConfirmPath, s.browser(http.HandlerFunc(devices.Confirm)))
 	at("/account/settings/", s.browser(s.settings()))
@@ -112,7 +113,7 @@ func (s *Server) authorization() *authorize.Room {
 		Store: s.cfg.Store, Mint: s.mint, Live: s.live, Scopes: s.scopes, Login: s.login, Pages: s.pages,
 		Issuer: s.cfg.Issuer, Keys: s.ring.Derive("authorize"), Now: s.cfg.Now,
 		Code: s.cfg.Lifetimes.Code, AccessToken: s.cfg.Lifetimes.AccessToken, Request: s.cfg.Lifetimes.Request,
-		Targets: s.targets, OpenID: s.idTokens, AccessTokens: s.accessTokens,
+		Targets: s.targets, OpenID: s.idTokens, AccessTokens: s.accessTokens, States: s.states,
 		Object: objects.Object, Reference: objects.Reference, RequirePushed: s.cfg.RequirePushed,
 		Implicit: s.cfg.Compat.Implicit, Hybrid: s.cfg.Compat.Hybrid,
 		AlwaysConsent: s.cfg.Compat.AlwaysConsent, ErrorRedirect: s.cfg.Compat.ErrorRedirect,
@@ -143,20 +144,29 @@ func (s *Server) tokenEndpoint() http.Handler {
 		refresh = 0
 	}
 	grants := []grant.Handler{
-		token.AuthorizationCode{Mint: s.mint},
-		token.RefreshToken{Mint: s.mint, Lifetime: refresh, Repeat: s.cfg.Lifetimes.RefreshRepeat, RotateAll: s.cfg.Compat.RotateAll},
+		token.AuthorizationCode{Mint: s.mint, Targets: s.targets},
+		token.RefreshToken{Mint: s.mint, Targets: s.targets, Lifetime: refresh, Repeat: s.cfg.Lifetimes.RefreshRepeat, RotateAll: s.cfg.Compat.RotateAll},
 		token.DeviceCode{Mint: s.mint, Targets: s.targets, Life: s.cfg.Lifetimes.DeviceCode},
-		token.ClientCredentials{Scopes: s.scopes, AsOwner: s.cfg.Compat.ClientCredentialsAsOwner},
+		token.ClientCredentials{Scopes: s.scopes, Targets: s.targets, AsOwner: s.cfg.Compat.ClientCredentialsAsOwner},
 	}
 	if s.cfg.Password != nil {
-		grants = append(grants, token.Password{Verify: s.cfg.Password, Scopes: s.scopes})
+		grants = append(grants, token.Password{Verify: s.cfg.Password, Scopes: s.scopes, Targets: s.targets})
 	}
 	return token.New(token.Config{
 		Store: s.cfg.Store, Mint: s.mint, Clients: s.clients, Live: s.live, Grants: grants, Now: s.cfg.Now,
 		AccessToken: s.cfg.Lifetimes.AccessToken, RefreshToken: refresh,
+		Targets: s.targets, OpenID: s.idTokens, AccessTokens: s.accessTokens,
 		OneTokenPerClient: s.cfg.Compat.OneTokenPerClient, TokenUser: s.cfg.Compat.TokenUser,
 		UnknownClient404: s.cfg.Compat.UnknownClient404,
 	})
+}
+
+func (s *Server) introspection() http.Handler {
+	c := introspect.Config{Clients: s.clients, Live: s.live, Issuer: s.cfg.Issuer, Now: s.cfg.Now}
+	if s.keys != nil {
+		c.Sign = s.keys.Sign
+	}
+	return introspect.New(c)
 }
 
 func (s *Server) ping() http.Handler {
