@@ -1,21 +1,49 @@
 package device_test
 
 import (
+	"database/sql"
 	"encoding/json"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	_ "modernc.org/sqlite"
 
 	"github.com/valetkey/valetkey"
 	"github.com/valetkey/valetkey/internal/oauthtest"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
+	"github.com/valetkey/valetkey/store/sqlstore"
 )
 
 const deviceGrant = oauth.GrantDeviceCode
+
+// everywhere runs a test on rows in memory and in SQLite, which differ in how
+// they keep people apart who come at once.
+func everywhere(t *testing.T, test func(*testing.T, *oauthtest.Engine)) {
+	t.Parallel()
+	t.Run("memory", func(t *testing.T) {
+		t.Parallel()
+		test(t, oauthtest.New(t, oauthtest.Options{}))
+	})
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		db, err := sql.Open("sqlite", sqlstore.SQLiteDSN(filepath.Join(t.TempDir(), "test.db")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { db.Close() })
+		s := sqlstore.New(db, sqlstore.SQLite)
+		if err := s.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		test(t, oauthtest.New(t, oauthtest.Options{Store: s}))
+	})
+}
 
 // television is a public client that is registered for the device flow.
 func television(e *oauthtest.Engine) oauthtest.Party {

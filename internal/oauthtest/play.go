@@ -130,8 +130,9 @@ type Reply struct {
 	Body string
 }
 
-// Do sends a request with the browser's cookie.
-func (b *Browser) Do(method, path string, form url.Values) Reply {
+// Do sends a request with the browser's cookie. headers are pairs of name and
+// value that replace the browser's own.
+func (b *Browser) Do(method, path string, form url.Values, headers ...string) Reply {
 	b.e.T.Helper()
 	req, err := http.NewRequest(method, b.e.URL+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -143,6 +144,9 @@ func (b *Browser) Do(method, path string, form url.Values) Reply {
 	req.Header.Set("Sec-Fetch-Site", "same-origin")
 	if b.sid != "" {
 		req.AddCookie(&http.Cookie{Name: cookie, Value: b.sid})
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
 	}
 	return b.e.Send(req)
 }
