@@ -15,10 +15,11 @@ func (s *Server) metadata() (http.Handler, error) {
 	c := discovery.Config{
 		Issuer: s.cfg.Issuer, Scopes: s.scopes, JWKS: s.keys != nil, DeviceAuthorization: true,
 		Grants:        []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantDeviceCode},
-		ResponseTypes: []string{oauth.ResponseTypeCode},
+		ResponseTypes: s.responseTypes(),
 		AuthMethods:   s.clients.Methods(),
 		AssertionAlgs: s.clients.SigningAlgs(),
 
+		Registration: s.cfg.Registration.Mode != "", ClientDocuments: s.cfg.ClientDocuments.Enabled,
 		PushedRequests: true, RequirePushed: s.cfg.RequirePushed, RequestObjectAlgs: requestobject.Algorithms,
 	}
 	if s.cfg.Password != nil {
@@ -26,12 +27,6 @@ func (s *Server) metadata() (http.Handler, error) {
 	}
 	for _, r := range s.cfg.Resources {
 		c.ProtectedResources = append(c.ProtectedResources, r.URI)
-	}
-	if s.cfg.Compat.Implicit {
-		c.ResponseTypes = append(c.ResponseTypes, oauth.ResponseTypeToken)
-	}
-	if s.cfg.Compat.Hybrid {
-		c.ResponseTypes = append(c.ResponseTypes, oauth.ResponseTypeCodeToken)
 	}
 	if s.keys != nil {
 		s.describeOpenID(&c)
@@ -44,13 +39,7 @@ func (s *Server) describeOpenID(c *discovery.Config) {
 	algs := s.keys.Algorithms()
 	c.IntrospectionAlgs = algs
 	c.OpenID = &discovery.OpenID{
-		SigningAlgs: algs, Claims: claims.Names(), ACRValues: s.cfg.ACRValues,
+		SigningAlgs: algs, Claims: append([]string{"sub"}, claims.Names()...), ACRValues: s.cfg.ACRValues,
 		Logout: s.signsOut(), SessionManaged: s.signsOut(),
-	}
-	if s.cfg.Compat.Implicit {
-		c.ResponseTypes = append(c.ResponseTypes, oauth.ResponseTypeIDToken, oauth.ResponseTypeIDTokenToken)
-	}
-	if s.cfg.Compat.Hybrid {
-		c.ResponseTypes = append(c.ResponseTypes, oauth.ResponseTypeCodeIDToken, oauth.ResponseTypeCodeIDTokenToken)
 	}
 }
