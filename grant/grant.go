@@ -60,8 +60,10 @@ type Issue struct {
 	IDToken *IDToken
 	// Grant the tokens belong to. Empty: none (client credentials).
 	GrantID string
-	// Refresh asks for a new refresh token.
-	Refresh bool
+	// Refresh asks for a new refresh token, RefreshResources bounds what it may be
+	// used for; empty: Resources do.
+	Refresh          bool
+	RefreshResources []string
 	// RefreshToken is an existing or derived refresh token to hand out again
 	// instead of a new one; its row exists or is Successor.
 	RefreshToken oauth.Secret

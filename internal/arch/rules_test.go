@@ -46,9 +46,9 @@ var rules = map[string]rule{
 	"internal/guard":         {imports: "oauth store resource internal/accesstoken internal/csrf internal/lastuse internal/liveness internal/peer internal/respond internal/target"},
 
 	// One endpoint, one room; none knows another.
-	"internal/authorize":  {imports: "oauth store grant $helpers internal/pages internal/csrf"},
+	"internal/authorize":  {imports: "oauth store $helpers $openid internal/pages"},
 	"internal/device":     {imports: "oauth store $helpers internal/pages"},
-	"internal/token":      {imports: "oauth store grant $helpers"},
+	"internal/token":      {imports: "oauth store grant $helpers $openid"},
 	"internal/introspect": {imports: "oauth store $helpers"},
 	"internal/par":        {imports: "oauth store $helpers internal/requestobject"},
 	"internal/revoke":     {imports: "oauth store $helpers"},
@@ -95,6 +95,7 @@ var rules = map[string]rule{
 // groups name lists of packages that several rules share.
 var groups = map[string]string{
 	"$helpers": "internal/form internal/respond internal/mint internal/peer internal/liveness internal/clientauth internal/proof internal/redirecturi internal/target internal/session",
+	"$openid":  "internal/claims internal/idtoken internal/accesstoken",
 	"$rooms": "internal/authorize internal/device internal/token internal/introspect internal/revoke internal/discovery internal/ping internal/logout internal/userinfo internal/par internal/requestobject " +
 		"internal/settings internal/admin internal/api",
 	"$desk": "oauth manage internal/respond internal/peer",

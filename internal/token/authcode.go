@@ -9,12 +9,16 @@ import (
 	"github.com/valetkey/valetkey/internal/mint"
 	"github.com/valetkey/valetkey/internal/proof"
 	"github.com/valetkey/valetkey/internal/redirecturi"
+	"github.com/valetkey/valetkey/internal/target"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
 
 // AuthorizationCode is the authorization code grant (RFC 6749 §4.1.3).
-type AuthorizationCode struct{ Mint *mint.Mint }
+type AuthorizationCode struct {
+	Mint    *mint.Mint
+	Targets *target.Targets
+}
 
 func (AuthorizationCode) GrantType() string { return oauth.GrantAuthorizationCode }
 func (AuthorizationCode) Params() []string  { return []string{"code", "redirect_uri", "code_verifier"} }
@@ -48,12 +52,23 @@ func (g AuthorizationCode) Grant(ctx context.Context, tx store.Store, r *grant.R
 	if err := proof.VerifyPKCE(code.CodeChallenge, r.Form["code_verifier"]); err != nil {
 		return nil, err
 	}
+	resources, err := g.Targets.Narrow(code.Resources, r.Resources)
+	if err != nil && code.UsedAt.IsZero() { // a code that was used is seen for that first
+		return nil, err
+	}
 	if err := use(ctx, tx, code, r); err != nil {
 		return nil, err
 	}
+	if err != nil {
+		return nil, err
+	}
+	id, err := signedIn(ctx, tx, code.GrantID, code.Scopes, code.Nonce)
+	if err != nil {
+		return nil, err
+	}
 	return &grant.Issue{
-		Subject: code.Subject, Scopes: code.Scopes, GrantID: code.GrantID,
-		Refresh: r.Client.MayUse(oauth.GrantRefreshToken), Detail: oauth.GrantAuthorizationCode,
+		Subject: code.Subject, Scopes: code.Scopes, Resources: resources, GrantID: code.GrantID, IDToken: id,
+		Refresh: r.Client.MayUse(oauth.GrantRefreshToken), RefreshResources: code.Resources, Detail: oauth.GrantAuthorizationCode,
 	}, nil
 }
 

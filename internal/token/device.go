@@ -71,7 +71,7 @@ func (g DeviceCode) Grant(ctx context.Context, tx store.Store, r *grant.Request)
 	}
 	issue := &grant.Issue{
 		Subject: code.Subject, Scopes: code.Scopes, Resources: resources, GrantID: code.GrantID,
-		Refresh: r.Client.MayUse(oauth.GrantRefreshToken), Detail: oauth.GrantDeviceCode,
+		Refresh: r.Client.MayUse(oauth.GrantRefreshToken), RefreshResources: code.Resources, Detail: oauth.GrantDeviceCode,
 	}
 	if slices.Contains(code.Scopes, oauth.ScopeOpenID) {
 		given, err := tx.Grant(ctx, code.GrantID)

@@ -9,17 +9,21 @@ import (
 	"time"
 
 	"github.com/valetkey/valetkey/grant"
+	"github.com/valetkey/valetkey/internal/accesstoken"
 	"github.com/valetkey/valetkey/internal/clientauth"
 	"github.com/valetkey/valetkey/internal/form"
+	"github.com/valetkey/valetkey/internal/idtoken"
 	"github.com/valetkey/valetkey/internal/liveness"
 	"github.com/valetkey/valetkey/internal/mint"
 	"github.com/valetkey/valetkey/internal/peer"
 	"github.com/valetkey/valetkey/internal/respond"
+	"github.com/valetkey/valetkey/internal/target"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
 
-// Config says what the endpoint is made of. The first block is required.
+// Config says what the endpoint is made of. The first block is required; OpenID
+// and AccessTokens in it go together.
 type Config struct {
 	Store   store.Store
 	Mint    *mint.Mint
@@ -30,6 +34,12 @@ type Config struct {
 	// AccessToken is how long access tokens live, RefreshToken how long a refresh
 	// token lives since its last use; zero: until it is revoked.
 	AccessToken, RefreshToken time.Duration
+	// Targets knows the protected resources, and which of them take JSON Web Tokens.
+	Targets *target.Targets
+	// OpenID signs ID tokens, AccessTokens access tokens in JWT form. Nil, both: the
+	// server has no keys.
+	OpenID       *idtoken.Minter
+	AccessTokens *accesstoken.Signer
 
 	OneTokenPerClient bool // kill what client and subject had before
 	TokenUser         bool // add a user object to the answer
@@ -85,13 +95,17 @@ func (e *endpoint) answer(w http.ResponseWriter, r *http.Request) (*Answer, erro
 	}
 	from := peer.From(r.Context())
 	req := &grant.Request{
-		Client: client, Form: f.Only(handler.Params()...), Now: e.Now(),
+		Client: client, Form: f.Only(handler.Params()...), Resources: f.Resources(), Now: e.Now(),
 		Network: from.Network(), RequestID: from.RequestID,
 	}
 	if req.User, err = e.user(r.Context(), handler, req); err != nil {
 		return nil, err
 	}
-	return e.decide(r.Context(), handler, req)
+	made, err := e.decide(r.Context(), handler, req)
+	if err != nil {
+		return nil, err
+	}
+	return e.sign(r.Context(), req, made)
 }
 
 // known are the grant types of RFC 6749: one that is not on offer is refused to
@@ -140,11 +154,11 @@ func (e *endpoint) user(ctx context.Context, handler grant.Handler, req *grant.R
 
 // decide runs the handler and makes the tokens in one transaction. Refusals
 // commit, faults roll back.
-func (e *endpoint) decide(ctx context.Context, handler grant.Handler, req *grant.Request) (*Answer, error) {
-	var answer *Answer
+func (e *endpoint) decide(ctx context.Context, handler grant.Handler, req *grant.Request) (*issued, error) {
+	var made *issued
 	var refusal *oauth.Error
 	err := e.Store.InTx(ctx, func(ctx context.Context, tx store.Store) error {
-		answer, refusal = nil, nil // fn may run again
+		made, refusal = nil, nil // fn may run again
 		issue, err := handler.Grant(ctx, tx, req)
 		if errors.As(err, &refusal) {
 			return nil
@@ -152,7 +166,7 @@ func (e *endpoint) decide(ctx context.Context, handler grant.Handler, req *grant
 		if err != nil {
 			return err
 		}
-		answer, err = e.issue(ctx, tx, req, issue)
+		made, err = e.issue(ctx, tx, req, issue)
 		return err
 	})
 	if err != nil {
@@ -161,5 +175,5 @@ func (e *endpoint) decide(ctx context.Context, handler grant.Handler, req *grant
 	if refusal != nil {
 		return nil, refusal
 	}
-	return answer, nil
+	return made, nil
 }

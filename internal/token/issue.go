@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/valetkey/valetkey/grant"
+	"github.com/valetkey/valetkey/internal/idtoken"
 	"github.com/valetkey/valetkey/internal/mint"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
@@ -20,7 +21,15 @@ type Answer struct {
 	ExpiresIn    int64  `json:"expires_in"` // seconds
 	RefreshToken string `json:"refresh_token,omitempty"`
 	Scope        string `json:"scope,omitempty"`
+	IDToken      string `json:"id_token,omitempty"` // OpenID Connect Core §3.1.3.3
 	User         *User  `json:"user,omitempty"`
+}
+
+// issued is what the transaction made; what must be signed is signed after it.
+type issued struct {
+	answer *Answer
+	token  *oauth.Token // the access token's row
+	issue  *grant.Issue
 }
 
 // User is the user object that the predecessor added to token responses.
@@ -43,15 +52,16 @@ func userFor(u *oauth.User, scopes []string) *User {
 }
 
 // issue makes what the handler decided on, inside its transaction.
-func (e *endpoint) issue(ctx context.Context, tx store.Store, req *grant.Request, is *grant.Issue) (*Answer, error) {
+func (e *endpoint) issue(ctx context.Context, tx store.Store, req *grant.Request, is *grant.Issue) (*issued, error) {
 	if err := e.revokeEarlier(ctx, tx, req, is); err != nil {
 		return nil, err
 	}
 	access := e.Mint.Draw(mint.AccessToken, req.Now)
-	if err := tx.CreateToken(ctx, &oauth.Token{
+	row := &oauth.Token{
 		ID: access.ID, Kind: oauth.AccessToken, Hash: access.Hash, GrantID: is.GrantID, ClientID: req.Client.ID,
-		Subject: is.Subject, Scopes: is.Scopes, IssuedAt: req.Now, ExpiresAt: req.Now.Add(e.AccessToken),
-	}); err != nil {
+		Subject: is.Subject, Scopes: is.Scopes, Resources: is.Resources, IssuedAt: req.Now, ExpiresAt: req.Now.Add(e.AccessToken),
+	}
+	if err := tx.CreateToken(ctx, row); err != nil {
 		return nil, fmt.Errorf("store access token: %w", err)
 	}
 	refresh, err := e.refreshToken(ctx, tx, req, is)
@@ -68,7 +78,38 @@ func (e *endpoint) issue(ctx context.Context, tx store.Store, req *grant.Request
 	if e.TokenUser {
 		answer.User = userFor(req.User, is.Scopes)
 	}
-	return answer, nil
+	return &issued{answer: answer, token: row, issue: is}, nil
+}
+
+// sign puts in the answer what the server's keys sign. It comes after the
+// transaction, which other requests wait for.
+func (e *endpoint) sign(ctx context.Context, req *grant.Request, made *issued) (_ *Answer, err error) {
+	var auth oauth.Authentication
+	if id := made.issue.IDToken; id != nil {
+		auth = id.Authentication
+	}
+	if e.AccessTokens != nil && e.Targets.JWT(req.Client, made.token.Resources) {
+		if made.answer.AccessToken, err = e.AccessTokens.Sign(ctx, made.token, req.Client, auth); err != nil {
+			return nil, fmt.Errorf("sign access token: %w", err)
+		}
+	}
+	if made.answer.IDToken, err = e.idToken(ctx, req, made); err != nil {
+		return nil, fmt.Errorf("sign ID token: %w", err)
+	}
+	return made.answer, nil
+}
+
+// idToken is the ID token of the answer (OpenID Connect Core §3.1.3.3, §12.2), or
+// "" for none.
+func (e *endpoint) idToken(ctx context.Context, req *grant.Request, made *issued) (string, error) {
+	id := made.issue.IDToken
+	if id == nil || e.OpenID == nil || req.User == nil {
+		return "", nil
+	}
+	return e.OpenID.Sign(ctx, idtoken.Token{
+		Client: req.Client, User: req.User, Scopes: made.issue.Scopes, Authentication: id.Authentication,
+		Nonce: id.Nonce, Claims: id.Claims, AccessToken: made.answer.AccessToken,
+	})
 }
 
 // revokeEarlier kills what the new tokens replace.
@@ -94,7 +135,10 @@ func (e *endpoint) refreshToken(ctx context.Context, tx store.Store, req *grant.
 		secret = drawn.Secret
 		row = &oauth.Token{
 			ID: drawn.ID, Kind: oauth.RefreshToken, Hash: drawn.Hash, GrantID: is.GrantID, ClientID: req.Client.ID,
-			Subject: is.Subject, Scopes: is.Scopes, IssuedAt: req.Now, ExpiresAt: after(req.Now, e.RefreshToken),
+			Subject: is.Subject, Scopes: is.Scopes, Resources: is.RefreshResources, IssuedAt: req.Now, ExpiresAt: after(req.Now, e.RefreshToken),
+		}
+		if len(row.Resources) == 0 {
+			row.Resources = is.Resources
 		}
 	}
 	if row == nil {
@@ -104,6 +148,19 @@ func (e *endpoint) refreshToken(ctx context.Context, tx store.Store, req *grant.
 		return "", fmt.Errorf("store refresh token: %w", err)
 	}
 	return secret, nil
+}
+
+// signedIn says what an ID token of the grant holds, if the scopes ask for one; nil
+// if they do not. The nonce is that of the authorization request, for its code alone.
+func signedIn(ctx context.Context, tx store.Store, grantID string, scopes []string, nonce string) (*grant.IDToken, error) {
+	if !slices.Contains(scopes, oauth.ScopeOpenID) {
+		return nil, nil
+	}
+	g, err := tx.Grant(ctx, grantID)
+	if err != nil {
+		return nil, fmt.Errorf("look up grant: %w", err)
+	}
+	return &grant.IDToken{Nonce: nonce, Authentication: g.Authentication, Claims: g.Claims}, nil
 }
 
 // after is now plus the lifetime; never, if that is zero.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/valetkey/valetkey/grant"
+	"github.com/valetkey/valetkey/internal/target"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
@@ -14,8 +15,9 @@ import (
 // OAuth 2.1 dropped it; it is on offer only where the operator says so, to
 // clients registered for it.
 type Password struct {
-	Verify oauth.PasswordVerifier
-	Scopes *oauth.Scopes
+	Verify  oauth.PasswordVerifier
+	Scopes  *oauth.Scopes
+	Targets *target.Targets
 }
 
 func (Password) GrantType() string { return oauth.GrantPassword }
@@ -47,12 +49,16 @@ func (g Password) Grant(ctx context.Context, tx store.Store, r *grant.Request) (
 	if err != nil {
 		return nil, err
 	}
-	id, err := newGrant(ctx, tx, r, scopes)
+	resources, err := g.Targets.Read(r.Resources)
+	if err != nil {
+		return nil, err
+	}
+	id, err := newGrant(ctx, tx, r, scopes, resources)
 	if err != nil {
 		return nil, err
 	}
 	return &grant.Issue{
-		Subject: r.User.Subject, Scopes: scopes, GrantID: id,
+		Subject: r.User.Subject, Scopes: scopes, Resources: resources, GrantID: id,
 		Refresh: r.Client.MayUse(oauth.GrantRefreshToken), Detail: oauth.GrantPassword,
 	}, nil
 }

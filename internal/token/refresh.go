@@ -8,6 +8,7 @@ import (
 
 	"github.com/valetkey/valetkey/grant"
 	"github.com/valetkey/valetkey/internal/mint"
+	"github.com/valetkey/valetkey/internal/target"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
@@ -15,7 +16,8 @@ import (
 // RefreshToken is the refresh token grant (RFC 6749 §6); the package comment
 // tells its policy.
 type RefreshToken struct {
-	Mint *mint.Mint
+	Mint    *mint.Mint
+	Targets *target.Targets
 	// Lifetime is how long a refresh token lives since its last use; zero: until
 	// it is revoked.
 	Lifetime time.Duration
@@ -55,7 +57,11 @@ func (g RefreshToken) Grant(ctx context.Context, tx store.Store, r *grant.Reques
 	if err != nil {
 		return nil, err
 	}
-	issue := &grant.Issue{Subject: t.Subject, Scopes: scopes, GrantID: t.GrantID, Detail: oauth.GrantRefreshToken}
+	resources, err := g.Targets.Narrow(t.Resources, r.Resources)
+	if err != nil {
+		return nil, err
+	}
+	issue := &grant.Issue{Subject: t.Subject, Scopes: scopes, Resources: resources, GrantID: t.GrantID, Detail: oauth.GrantRefreshToken}
 	switch {
 	case !t.RotatedAt.IsZero():
 		err = g.repeat(ctx, tx, r, t, issue)
@@ -70,7 +76,9 @@ func (g RefreshToken) Grant(ctx context.Context, tx store.Store, r *grant.Reques
 	if err := tx.TouchGrant(ctx, t.GrantID, r.Now); err != nil {
 		return nil, fmt.Errorf("touch grant: %w", err)
 	}
-	return issue, nil
+	// OpenID Connect Core §12.2: the same sign-in as before, and no nonce.
+	issue.IDToken, err = signedIn(ctx, tx, t.GrantID, scopes, "")
+	return issue, err
 }
 
 // find returns the refresh token if it is one of ours and this client's (RFC
@@ -158,7 +166,7 @@ func (g RefreshToken) rotate(ctx context.Context, tx store.Store, r *grant.Reque
 	issue.RefreshToken = next.Secret
 	issue.Successor = &oauth.Token{
 		ID: next.ID, Kind: oauth.RefreshToken, Hash: next.Hash, GrantID: t.GrantID, ClientID: t.ClientID,
-		Subject: t.Subject, Scopes: t.Scopes, IssuedAt: r.Now, ExpiresAt: after(r.Now, g.Lifetime),
+		Subject: t.Subject, Scopes: t.Scopes, Resources: t.Resources, IssuedAt: r.Now, ExpiresAt: after(r.Now, g.Lifetime),
 	}
 	issue.RevokeAccess = g.RotateAll
 	return nil
