@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/valetkey/valetkey/internal/strictjson"
 	"github.com/valetkey/valetkey/oauth"
@@ -140,11 +141,13 @@ func (r *Request) String() string {
 	if r == nil {
 		return ""
 	}
-	b, err := json.Marshal(r)
-	if err != nil {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // it would grow, and be too large to be read again
+	if err := e.Encode(r); err != nil {
 		panic("claims: " + err.Error()) // it came from JSON
 	}
-	return string(b)
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // Scopes returns the scopes whose claims are asked for one by one, in order: what
