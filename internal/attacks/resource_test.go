@@ -167,14 +167,6 @@ func TestM75_DisabledIsDeadAtOnce(t *testing.T) {
 	}
 }
 
-func TestM77_DeviceFlow(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, options{})
-	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {"x"}}
-	s.tok(s.web, form).want(t, 400, "unsupported_grant_type")
-	absent(t, "the device authorization grant (RFC 8628)")
-}
-
 // There is no login elsewhere whose addresses could be linked, but people sign
 // up with addresses: one that looks like alice's is not hers.
 func TestM79_AddressesThatLookAlike(t *testing.T) {
