@@ -2,6 +2,7 @@ package valetkey
 
 import (
 	"cmp"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -76,6 +77,13 @@ type Config struct {
 	// fetch client metadata from although they are not public. Plain http is allowed
 	// for the names alone.
 	FetchAllow []string
+	// FetchRoots are the certificate authorities that the server believes when it
+	// fetches; the system's if nil.
+	FetchRoots *x509.CertPool
+	// Registration lets software register itself.
+	Registration Registration
+	// ClientDocuments accepts clients that nobody registers.
+	ClientDocuments ClientDocuments
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 	// Logger receives faults; slog.Default if nil.
@@ -187,6 +195,7 @@ func (c Config) withDefaults() Config {
 	l.Audit = cmp.Or(l.Audit, 400*day)
 	l.KeyRotation = cmp.Or(l.KeyRotation, 90*day)
 
+	c.Registration.Unused = cmp.Or(c.Registration.Unused, 30*day)
 	p := &c.PersonalTokens
 	p.Default = cmp.Or(p.Default, 30*day)
 	p.Max = cmp.Or(p.Max, 366*day)
@@ -219,6 +228,9 @@ func (c Config) check() error {
 	}
 	if err := fetch.CheckAllow(c.FetchAllow); err != nil {
 		return fmt.Errorf("valetkey: Config.FetchAllow: %w", err)
+	}
+	if err := c.checkRegistration(); err != nil {
+		return err
 	}
 	if l := c.Lifetimes.DeviceCode; l < time.Minute || l > 30*time.Minute {
 		return fmt.Errorf("valetkey: Lifetimes.DeviceCode is %v; the codes of a device may live from a minute to half an hour, long enough to type them and too short to guess them", l)

@@ -53,6 +53,7 @@ func (s *Server) routes() (http.Handler, error) {
 	at(par.Path, s.pushing(ask))
 	at("/oauth/token", s.tokenEndpoint())
 	at(device.Path, devices.Endpoint())
+	s.registrationRoutes(at)
 	at("/oauth/revoke", revoke.New(revoke.Config{Store: s.cfg.Store, Live: s.live, Clients: s.clients, Now: s.cfg.Now}))
 	at("/oauth/introspect", s.introspection())
 	at("/oauth/ping", s.ping())
@@ -114,7 +115,7 @@ func (s *Server) authorization() *authorize.Room {
 		Issuer: s.cfg.Issuer, Keys: s.ring.Derive("authorize"), Now: s.cfg.Now,
 		Code: s.cfg.Lifetimes.Code, AccessToken: s.cfg.Lifetimes.AccessToken, Request: s.cfg.Lifetimes.Request,
 		Targets: s.targets, OpenID: s.idTokens, AccessTokens: s.accessTokens, States: s.states,
-		Object: objects.Object, Reference: objects.Reference, RequirePushed: s.cfg.RequirePushed,
+		Resolve: s.resolveClient(), Object: objects.Object, Reference: objects.Reference, RequirePushed: s.cfg.RequirePushed,
 		Implicit: s.cfg.Compat.Implicit, Hybrid: s.cfg.Compat.Hybrid,
 		AlwaysConsent: s.cfg.Compat.AlwaysConsent, ErrorRedirect: s.cfg.Compat.ErrorRedirect,
 		OptionalPKCE: s.cfg.Compat.OptionalPKCE, OneTokenPerClient: s.cfg.Compat.OneTokenPerClient,

@@ -13,7 +13,9 @@ import (
 	"github.com/valetkey/valetkey/internal/api"
 	"github.com/valetkey/valetkey/internal/claims"
 	"github.com/valetkey/valetkey/internal/clientauth"
+	"github.com/valetkey/valetkey/internal/clientdoc"
 	"github.com/valetkey/valetkey/internal/clientkeys"
+	"github.com/valetkey/valetkey/internal/clientmeta"
 	"github.com/valetkey/valetkey/internal/csrf"
 	"github.com/valetkey/valetkey/internal/fetch"
 	"github.com/valetkey/valetkey/internal/guard"
@@ -54,6 +56,9 @@ type Server struct {
 	fetch      *fetch.Fetcher
 	clientKeys *clientkeys.Keys
 	clients    *clientauth.Authenticator
+	// How clients come to be that nobody registers by hand.
+	rules     *clientmeta.Rules
+	documents *clientdoc.Resolver
 	// How sessions end. notices is nil without a keyring, states without Config.Logout.
 	notices *logout.Deliverer
 	states  *session.States
@@ -135,7 +140,7 @@ func (s *Server) Start(ctx context.Context) {
 		}
 		now := s.cfg.Now()
 		n, err := s.cfg.Store.Purge(ctx, store.Horizon{
-			Dead: now, Events: now.Add(-s.cfg.Lifetimes.Audit), Keys: now.Add(-month), Registrations: now.Add(-month),
+			Dead: now, Events: now.Add(-s.cfg.Lifetimes.Audit), Keys: now.Add(-month), Registrations: now.Add(-s.cfg.Registration.Unused),
 		}, batch)
 		if err != nil && ctx.Err() == nil {
 			s.cfg.Logger.ErrorContext(ctx, "expired rows could not be deleted", "error", err)
@@ -220,17 +225,17 @@ func (s *Server) buildGuard() (err error) {
 
 // buildClients makes what finds out which client sends a request.
 func (s *Server) buildClients() error {
-	s.fetch = fetch.New(fetch.Config{Allow: s.cfg.FetchAllow, Now: s.cfg.Now})
+	s.fetch = fetch.New(fetch.Config{Allow: s.cfg.FetchAllow, Roots: s.cfg.FetchRoots, Now: s.cfg.Now})
 	s.clientKeys = clientkeys.New(clientkeys.Config{Fetch: s.fetch, Now: s.cfg.Now})
 	c := clientauth.Config{
 		Store: s.cfg.Store, Live: s.live, Now: s.cfg.Now, Logger: s.cfg.Logger, AnySecretMethod: s.cfg.Compat.AnySecretMethod,
-		Issuer: s.cfg.Issuer, Keys: s.clientKeys,
+		Issuer: s.cfg.Issuer, Keys: s.clientKeys, Resolve: s.resolveClient(),
 	}
 	if s.keys != nil {
 		c.Ring = s.ring // a ring that dies with the process opens nothing that is kept
 	}
 	s.clients = clientauth.New(c)
-	return nil
+	return s.buildRegistration()
 }
 
 func (s *Server) buildDesk() (err error) {
@@ -243,7 +248,7 @@ func (s *Server) buildDesk() (err error) {
 			AllowNoExpiry:        p.AllowNoExpiry,
 			AllowNoScopes:        p.AllowNoScopes,
 			MaxPersonalTokens:    p.MaxPerUser,
-			LegacyGrants:         s.cfg.Compat.Implicit || s.cfg.Password != nil,
+			LegacyGrants:         s.cfg.Compat.Implicit || s.cfg.Compat.Hybrid || s.cfg.Password != nil,
 			ClientCredentials:    s.cfg.Compat.ClientCredentialsAsOwner,
 			RequirePKCE:          !s.cfg.Compat.OptionalPKCE,
 		},

@@ -70,7 +70,7 @@ var rules = map[string]rule{
 	"accounts/sqlaccounts": {imports: "oauth accounts store/sqlstore internal/sqldb"},
 
 	// Where it comes together.
-	"":                {imports: "oauth store grant resource manage $helpers $rooms internal/pages internal/csrf internal/fetch internal/clientkeys internal/keyring internal/keys internal/claims internal/idtoken internal/accesstoken internal/guard internal/issuer", entry: true, global: true},
+	"":                {imports: "oauth store grant resource manage $helpers $rooms internal/pages internal/csrf internal/fetch internal/clientkeys internal/clientmeta internal/keyring internal/keys internal/claims internal/idtoken internal/accesstoken internal/guard internal/issuer", entry: true, global: true},
 	"internal/config": {imports: "oauth internal/issuer internal/keyring", external: "go.yaml.in/yaml"},
 	"internal/cli": {imports: " oauth store store/sqlstore store/memstore resource manage accounts accounts/sqlaccounts root $helpers internal/config internal/issuer internal/keyring internal/keys internal/pages internal/sqldb internal/csrf internal/ping",
 		external: "github.com/spf13 github.com/wneessen/go-mail golang.org/x/term golang.org/x/sys go.yaml.in/yaml", entry: true, global: true},
@@ -96,7 +96,7 @@ var rules = map[string]rule{
 var groups = map[string]string{
 	"$helpers": "internal/form internal/respond internal/mint internal/peer internal/liveness internal/clientauth internal/proof internal/redirecturi internal/target internal/session",
 	"$openid":  "internal/claims internal/idtoken internal/accesstoken",
-	"$rooms": "internal/authorize internal/device internal/token internal/introspect internal/revoke internal/discovery internal/ping internal/logout internal/userinfo internal/par internal/requestobject " +
+	"$rooms": "internal/authorize internal/device internal/token internal/introspect internal/revoke internal/discovery internal/ping internal/logout internal/userinfo internal/par internal/requestobject internal/register internal/clientdoc " +
 		"internal/settings internal/admin internal/api",
 	"$desk": "oauth manage internal/respond internal/peer",
 }

@@ -49,11 +49,15 @@ type Config struct {
 	OpenID       *idtoken.Minter
 	AccessTokens *accesstoken.Signer
 
+	// Resolve brings a client whose id is the URL of its metadata document up to date
+	// before it is looked up; nil: there are none.
+	Resolve func(ctx context.Context, id string) error
+
 	// Object reads a request object that was sent (RFC 9101 §5.1), Reference one that
 	// a registered URL leads to (§5.2), Pushed what the client pushed (RFC 9126 §4),
 	// each as it was valid at a time. Nil: that is not supported.
 	Object, Reference func(ctx context.Context, c *oauth.Client, value string, at time.Time) (form.Values, error)
-	Pushed func(ctx context.Context, c *oauth.Client, requestURI string, at time.Time) (*oauth.PushedRequest, error)
+	Pushed            func(ctx context.Context, c *oauth.Client, requestURI string, at time.Time) (*oauth.PushedRequest, error)
 	// RequirePushed refuses every request that was not pushed (RFC 9126 §5).
 	RequirePushed bool
 

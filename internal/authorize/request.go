@@ -102,6 +102,13 @@ func (a *Room) identifyClient(ctx context.Context, id string) (*oauth.Client, er
 	if id == "" {
 		return nil, &fault{err: invalid("The parameter client_id is missing."), parameter: "client_id"}
 	}
+	if a.Resolve != nil {
+		if err := a.Resolve(ctx, id); errors.As(err, new(*oauth.Error)) {
+			return nil, &fault{err: err, parameter: "client_id", got: id}
+		} else if err != nil {
+			return nil, err
+		}
+	}
 	client, err := a.Live.Client(ctx, id)
 	if errors.Is(err, liveness.ErrDead) {
 		return nil, &fault{err: invalid("There is no such client, or it is not active."), parameter: "client_id", got: id}
