@@ -216,7 +216,7 @@ func (s *Server) buildScopes() (err error) {
 func (s *Server) buildGuard() (err error) {
 	s.live = liveness.New(liveness.Config{Store: s.cfg.Store, Users: s.cfg.Users, Mint: s.mint, Now: s.cfg.Now, JWT: s.accessTokens})
 	s.guard, err = guard.New(guard.Config{
-		Checker: s.live, Session: s.login.Session, CSRF: s.csrf, Store: s.cfg.Store, Now: s.cfg.Now,
+		Checker: s.live, Session: s.login.Session, CSRF: s.csrf, Store: s.cfg.Store, Now: s.cfg.Now, Targets: s.targets,
 		Header: s.cfg.JWT.Header, Type: s.cfg.JWT.Type, BearerJWT: s.cfg.Compat.BearerJWT,
 		QueryToken: s.cfg.Compat.QueryToken, TrustedProxies: s.cfg.TrustedProxies, Logger: s.cfg.Logger,
 	})

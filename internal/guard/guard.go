@@ -29,6 +29,7 @@ import (
 	"github.com/valetkey/valetkey/internal/liveness"
 	"github.com/valetkey/valetkey/internal/peer"
 	"github.com/valetkey/valetkey/internal/respond"
+	"github.com/valetkey/valetkey/internal/target"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/resource"
 	"github.com/valetkey/valetkey/store"
@@ -42,6 +43,9 @@ type Config struct {
 	// Store is told when a token was last used.
 	Store store.Store
 	Now   func() time.Time
+	// Targets tells which resources are our own. Nil: only tokens are let in that are
+	// meant for none in particular.
+	Targets *target.Targets
 
 	// Header and Type say where the proof travels: the header's name (empty:
 	// X-CSRF-Token), and the scheme before the value (empty: the bare value).
@@ -136,6 +140,9 @@ func (g *Guard) verify(ctx context.Context, token oauth.Secret) (*oauth.Principa
 	if err != nil {
 		return nil, err
 	}
+	if !g.forUs(live.Token) {
+		return nil, &oauth.Error{Code: oauth.InvalidToken, Description: "The access token is meant for another resource."}
+	}
 	g.used(ctx, live.Token)
 	peer.NoteClient(ctx, live.Token.ClientID)
 	if place, ok := ctx.Value(liveKey{}).(*liveness.Live); ok {
@@ -164,6 +171,12 @@ func remember(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// forUs: a token that is meant for another resource must not open ours, or that
+// resource could use what was sent to it against us (RFC 8707 §1, RFC 9700 §2.3).
+func (g *Guard) forUs(t *oauth.Token) bool {
+	return len(t.Resources) == 0 || g.cfg.Targets != nil && g.cfg.Targets.Own(t.Resources)
 }
 
 // used notes a use of t. Personal tokens know themselves when they were last

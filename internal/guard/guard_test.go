@@ -10,6 +10,7 @@ import (
 
 	"github.com/valetkey/valetkey/internal/guard"
 	"github.com/valetkey/valetkey/internal/mint"
+	"github.com/valetkey/valetkey/internal/target"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
@@ -257,5 +258,41 @@ func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	if _, err := guard.New(guard.Config{}); err == nil {
 		t.Error("an empty Config: got no error")
+	}
+}
+
+// A token that is meant for another resource opens nothing here.
+func TestM45_TokensOfOtherResources(t *testing.T) {
+	t.Parallel()
+	targets, err := target.New(issuer, []oauth.Resource{{URI: "https://api.example"}, {URI: issuer + "/records"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, func(c *guard.Config) { c.Targets = targets })
+	none := newWorld(t, nil)
+	for name, tt := range map[string]struct {
+		resources []string
+		want      bool
+	}{
+		"none":                    {nil, true},
+		"the server":              {[]string{issuer}, true},
+		"an API of the server":    {[]string{issuer + "/records"}, true},
+		"another":                 {[]string{"https://api.example"}, false},
+		"another and the server":  {[]string{"https://api.example", issuer}, true},
+		"the server's name alone": {[]string{"https://id.example.evil.test"}, false},
+	} {
+		row := oauth.Token{Kind: oauth.AccessToken, ClientID: "app", GrantID: "grant", Subject: "ulla", Scopes: []string{"read"}, Resources: tt.resources}
+		for _, path := range []string{"/any", "/read", "/open", "/token"} {
+			got := w.do("GET", path, authorization, "Bearer "+w.issue(mint.AccessToken, row))
+			if in := got.status == 200; in != tt.want {
+				t.Errorf("%s at %s: got %d %s, want to be let in: %v", name, path, got.status, got.body, tt.want)
+			}
+			if challenge := got.header.Get("WWW-Authenticate"); !tt.want && !strings.Contains(challenge, `error="invalid_token"`) {
+				t.Errorf("%s at %s: the challenge is %s, want invalid_token", name, path, challenge)
+			}
+		}
+		if got := none.do("GET", "/any", authorization, "Bearer "+none.issue(mint.AccessToken, row)).status; (got == 200) != (tt.resources == nil) {
+			t.Errorf("%s at a guard that knows no resource: got %d", name, got)
+		}
 	}
 }
