@@ -13,12 +13,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/valetkey/valetkey"
-	"github.com/valetkey/valetkey/internal/keyring"
 	"github.com/valetkey/valetkey/internal/keys"
 	"github.com/valetkey/valetkey/internal/mint"
 	"github.com/valetkey/valetkey/oauth"
@@ -41,7 +41,7 @@ type Options struct {
 	OpenID bool
 	// Configure changes the rest.
 	Configure func(*valetkey.Config)
-	Implicit, RotateAll, AlwaysConsent, ErrorRedirect, OptionalPKCE,
+	Implicit, Hybrid, RotateAll, AlwaysConsent, ErrorRedirect, OptionalPKCE,
 	OneTokenPerClient, TokenUser, UnknownClient404, AsOwner, Development bool
 	// Immortal lets refresh tokens live until they are revoked.
 	Immortal bool
@@ -81,12 +81,7 @@ func New(t testing.TB, o Options) *Engine {
 	e.Door = &Door{clock: e.Clock, sessions: map[string]*oauth.Session{}}
 	config := e.config(o)
 	if o.OpenID {
-		config.Keyring = keyring.Line("test")
-		ring, err := keyring.Parse(config.Keyring)
-		if err != nil {
-			t.Fatal(err)
-		}
-		e.Keys = keys.New(keys.Config{Store: o.Store, Ring: ring, Now: e.Clock.Now})
+		config.Keyring, e.Keys = e.giveKeys()
 	}
 	if o.Configure != nil {
 		o.Configure(&config)
@@ -124,7 +119,7 @@ func (e *Engine) config(o Options) valetkey.Config {
 			{Name: "secret:scope", Internal: true},
 		},
 		Compat: valetkey.Compat{
-			Implicit: o.Implicit, RotateAll: o.RotateAll, AlwaysConsent: o.AlwaysConsent, ErrorRedirect: o.ErrorRedirect,
+			Implicit: o.Implicit, Hybrid: o.Hybrid, RotateAll: o.RotateAll, AlwaysConsent: o.AlwaysConsent, ErrorRedirect: o.ErrorRedirect,
 			OptionalPKCE: o.OptionalPKCE, OneTokenPerClient: o.OneTokenPerClient, TokenUser: o.TokenUser,
 			UnknownClient404: o.UnknownClient404, ClientCredentialsAsOwner: o.AsOwner, ImmortalTokens: o.Immortal,
 		},
@@ -266,5 +261,7 @@ func (d *Door) Login(w http.ResponseWriter, _ *http.Request, req oauth.LoginRequ
 	h.Set("X-Reason", string(req.Reason))
 	h.Set("X-Hint", req.Hint)
 	h.Set("X-Client-Name", req.ClientName)
+	h.Set("X-ACR-Values", strings.Join(req.ACRValues, " "))
+	h.Set("X-UI-Locales", strings.Join(req.UILocales, " "))
 	w.WriteHeader(http.StatusFound)
 }

@@ -262,6 +262,7 @@ type TokenReply struct {
 	Reply        `json:"-"`
 	AccessToken  string         `json:"access_token"`
 	RefreshToken string         `json:"refresh_token"`
+	IDToken      string         `json:"id_token"`
 	TokenType    string         `json:"token_type"`
 	ExpiresIn    int            `json:"expires_in"`
 	Scope        string         `json:"scope"`
