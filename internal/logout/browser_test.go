@@ -1,6 +1,7 @@
 package logout_test
 
 import (
+	"encoding/json"
 	"html"
 	"net/http"
 	"net/url"
@@ -134,5 +135,24 @@ func TestL6_SessionStateInResponses(t *testing.T) {
 	}
 	if r := w.Anonymous().Do(http.MethodPost, "/oauth/check_session", nil); r.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("POST to the frame: %d", r.StatusCode)
+	}
+}
+
+func TestL1_Discovery(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	var document map[string]any
+	body := w.Anonymous().Do(http.MethodGet, "/.well-known/openid-configuration", nil).Body
+	if err := json.Unmarshal([]byte(body), &document); err != nil {
+		t.Fatalf("%v in %s", err, body)
+	}
+	for name, want := range map[string]any{
+		"end_session_endpoint": oauthtest.Issuer + "/oauth/logout", "check_session_iframe": oauthtest.Issuer + "/oauth/check_session",
+		"backchannel_logout_supported": true, "backchannel_logout_session_supported": true,
+		"frontchannel_logout_supported": true, "frontchannel_logout_session_supported": true,
+	} {
+		if document[name] != want {
+			t.Errorf("%s is %v, want %v", name, document[name], want)
+		}
 	}
 }
