@@ -51,6 +51,7 @@ func newOffice(t *testing.T, p manage.Policy) *office {
 	scopes, err := oauth.NewScopes(
 		oauth.Scope{Name: "records:read", Description: "Read your records"},
 		oauth.Scope{Name: "records:write", Description: "Change your records"},
+		oauth.Scope{Name: "openid", Description: "Know who you are", ClientOnly: true},
 		oauth.Scope{Name: "admin:everything", Description: "Do everything", Internal: true})
 	if err != nil {
 		t.Fatal(err)

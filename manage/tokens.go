@@ -84,13 +84,18 @@ func (d *Desk) tokenSubject(ctx context.Context, a Actor, in TokenInput) (string
 	return in.Subject, err
 }
 
-// tokenScopes: registered, not internal but for the operator, and at least one
-// unless the policy lets go of that.
+// tokenScopes: registered, not internal but for the operator, not for clients only,
+// and at least one unless the policy lets go of that.
 func (d *Desk) tokenScopes(bad *Invalid, a Actor, names []string) {
 	if len(names) == 0 && !d.policy.AllowNoScopes && !a.Operator {
 		bad.add("scopes", "Choose at least one permission.")
 	}
 	d.checkScopes(bad, "scopes", a, names, nil)
+	for _, name := range names {
+		if s, known := d.scopes.Find(name); known && s.ClientOnly {
+			bad.add("scopes", fmt.Sprintf("The scope %s is for applications; a personal access token cannot have it.", quoted(name)))
+		}
+	}
 }
 
 // expiry holds the end of a token against the policy.

@@ -252,6 +252,30 @@ func TestParity52_InternalScopesAreHidden(t *testing.T) {
 	}
 }
 
+// Scopes that mean something to clients only are no personal token's, not even an
+// operator's, and any application's.
+func TestScopesForClientsOnly(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, manage.Policy{})
+	for _, who := range []manage.Actor{ada, {Operator: true}} {
+		in := o.input("records:read", "openid")
+		in.Subject = "ada"
+		_, _, err := o.CreateToken(t.Context(), who, in)
+		wantInvalid(t, err, "scopes", "`openid` is for applications")
+	}
+	if _, _, err := o.CreateApplication(t.Context(), ada, web(func(in *manage.ApplicationInput) { in.Scopes = []string{"openid"} })); err != nil {
+		t.Errorf("an application: %v", err)
+	}
+	for _, s := range o.Scopes().Personal() {
+		if s.ClientOnly || s.Internal {
+			t.Errorf("%s is offered to people for their tokens", s.Name)
+		}
+	}
+	if got, want := len(o.Scopes().Personal()), 3; got != want { // two of records and the e-mail address
+		t.Errorf("got %d scopes for personal tokens, want %d", got, want)
+	}
+}
+
 func TestTokenListsByState(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t, manage.Policy{})

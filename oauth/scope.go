@@ -76,6 +76,12 @@ func (s *Scopes) Visible() []Scope {
 	return slices.DeleteFunc(s.All(), func(sc Scope) bool { return sc.Internal })
 }
 
+// Personal returns the scopes that people can give personal access tokens: those
+// that are neither internal nor for clients only, by name.
+func (s *Scopes) Personal() []Scope {
+	return slices.DeleteFunc(s.Visible(), func(sc Scope) bool { return sc.ClientOnly })
+}
+
 // ScopeGroup is a heading with the scopes below it.
 type ScopeGroup struct {
 	Name   string

@@ -90,6 +90,7 @@ func openAt(t *testing.T, path string, policy manage.Policy) *site {
 	scopes, err := oauth.NewScopes(
 		oauth.Scope{Name: "deposit:write", Group: "Deposits", Description: "Create and edit deposits"},
 		oauth.Scope{Name: "deposit:actions", Group: "Deposits", Description: "Publish deposits", Sensitive: true},
+		oauth.Scope{Name: "openid", Description: "Know who you are", ClientOnly: true},
 		oauth.Scope{Name: "secret:scope", Description: "Nobody sees this", Internal: true},
 	)
 	check(t, err)

@@ -30,7 +30,7 @@ func (s *Settings) newToken(w http.ResponseWriter, r *http.Request, v *visitor) 
 	page := pages.TokenNew{FromLink: len(given) > 0}
 	values := pick(given, "name", "description", "expires_in", "expires_at")
 	for _, name := range list(given["scopes"]) {
-		if sc, ok := s.cfg.Desk.Scopes().Find(name); ok && !sc.Internal {
+		if sc, ok := s.cfg.Desk.Scopes().Find(name); ok && !sc.Internal && !sc.ClientOnly {
 			values.Add("scopes", name)
 		} else {
 			page.Ignored = append(page.Ignored, name)
@@ -51,7 +51,7 @@ func (s *Settings) newToken(w http.ResponseWriter, r *http.Request, v *visitor) 
 
 func (s *Settings) tokenForm(w http.ResponseWriter, r *http.Request, v *visitor, status int, page pages.TokenNew) error {
 	scopes := s.cfg.Desk.Scopes()
-	page.Expiry, page.Groups = s.expiryChoice(), scopes.Group(names(scopes.Visible()))
+	page.Expiry, page.Groups = s.expiryChoice(), scopes.Group(names(scopes.Personal()))
 	page.AllowNoScopes = s.cfg.Desk.Policy().AllowNoScopes
 	return s.render(w, r, v, status, page)
 }

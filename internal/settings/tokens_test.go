@@ -185,6 +185,18 @@ func TestTokenFormIsPrefilledByLink(t *testing.T) {
 	s.text(page, `value="custom" checked`, `value="2026-12-04"`)
 }
 
+// The form of a token does not offer what only an application can have; that of an
+// application does.
+func TestScopesForClientsOnlyAreNotOffered(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	p := s.as("maria")
+	page := p.get("tokens/new/?scopes=openid,deposit:write", http.StatusOK)
+	s.noText(page, `value="openid"`)
+	s.text(page, `value="deposit:write" checked`)
+	s.text(p.get("clients/new/", http.StatusOK), `value="openid"`)
+}
+
 func TestParity51_TokenIsRenamedAndNarrowed(t *testing.T) {
 	t.Parallel()
 	s := open(t)
