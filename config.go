@@ -196,6 +196,7 @@ func (c Config) withDefaults() Config {
 	l.KeyRotation = cmp.Or(l.KeyRotation, 90*day)
 
 	c.Registration.Unused = cmp.Or(c.Registration.Unused, 30*day)
+	c.Registration.Burst = cmp.Or(c.Registration.Burst, 60)
 	p := &c.PersonalTokens
 	p.Default = cmp.Or(p.Default, 30*day)
 	p.Max = cmp.Or(p.Max, 366*day)

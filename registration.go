@@ -27,6 +27,9 @@ type Registration struct {
 	Profile oauth.Profile
 	// Unused is how long a registration is kept that nobody uses; 30 days.
 	Unused time.Duration
+	// Burst is how many clients may be registered at once from one network where
+	// anybody may, before it is one every five seconds; 60.
+	Burst int
 }
 
 // ClientDocuments accepts clients whose id is the https URL of a document that
@@ -52,6 +55,9 @@ func (c Config) checkRegistration() error {
 	}
 	if !slices.Contains([]oauth.Profile{oauth.ProfileDefault, oauth.ProfileCertification}, r.Profile) {
 		return fmt.Errorf("valetkey: there is no profile %q (Registration.Profile)", r.Profile)
+	}
+	if r.Burst < 1 {
+		return fmt.Errorf("valetkey: Registration.Burst is %d; one is the least", r.Burst)
 	}
 	if r.Unused < time.Hour {
 		return fmt.Errorf("valetkey: Registration.Unused is %v; a person needs time to sign in, so an hour is the least", r.Unused)
@@ -120,7 +126,7 @@ func (s *Server) registrationRoutes(at func(string, http.Handler)) {
 	}
 	room := register.New(register.Config{
 		Store: s.cfg.Store, Mint: s.mint, Live: s.live, Rules: &rules, Issuer: s.cfg.Issuer, Now: s.cfg.Now,
-		Initial: mode == registrationToken, Seal: s.sealSecret(),
+		Initial: mode == registrationToken, Burst: s.cfg.Registration.Burst, Seal: s.sealSecret(),
 	})
 	at(register.Path, room.Registration())
 	at(register.Pattern, room.Management())

@@ -208,6 +208,12 @@ func (h *house) serverConfig(dev bool) valetkey.Config {
 			RotateAll: c.Compat.RotateAll, ErrorRedirect: c.Compat.ErrorRedirect, ClientCredentialsAsOwner: c.Compat.ClientCredentialsAsOwner,
 			OptionalPKCE: c.Compat.OptionalPKCE, ImmortalTokens: c.Compat.ImmortalTokens, BearerJWT: c.Compat.BearerJWT,
 		},
+		Registration: valetkey.Registration{
+			Mode: c.RegistrationMode(), Profile: c.RegistrationProfile(), Unused: c.Registration.Unused.Std(), Burst: c.Registration.Burst,
+		},
+		ClientDocuments: valetkey.ClientDocuments{
+			Enabled: c.ClientDocuments.Enabled, Allow: c.ClientDocuments.Allow, Deny: c.ClientDocuments.Deny,
+		},
 		Resources: c.OAuthResources(), RequirePushed: c.RequirePushedRequests, FetchAllow: c.Fetch.Allow,
 		ACRValues: []string{c.Sessions.ACR}, TestEndpoints: c.TestEndpoints, Development: dev,
 	}

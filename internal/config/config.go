@@ -63,8 +63,9 @@ type Resource struct {
 
 // Registration is dynamic client registration.
 type Registration struct {
-	Mode    string   `key:"mode" enum:"off|token|open" doc:"token: with an initial access token, made by valetkey client initial-token create. open: anybody may register a client, a few an hour from one network."`
+	Mode    string   `key:"mode" enum:"off|token|open" doc:"token: with an initial access token, made by valetkey client initial-token create. open: anybody may register a client."`
 	Profile string   `key:"profile" enum:"default|oidc-certification" doc:"The rules such clients are held to. oidc-certification lets them leave PKCE out, as the conformance plans of the OpenID Foundation do."`
+	Burst   int      `key:"burst" doc:"How many clients may be registered at once from one network where anybody may; then one every five seconds."`
 	Unused  Duration `key:"unused" doc:"A registration that nobody has used for this long goes by itself."`
 }
 
@@ -178,7 +179,7 @@ func Default() Config {
 			RefreshRepeat: 10 * second, Reauthentication: 15 * minute, Audit: 400 * day,
 			IDToken: hour, PushedRequest: minute, DeviceCode: 10 * minute, SigningKey: 90 * day,
 		},
-		Registration:   Registration{Mode: "off", Profile: "default", Unused: 30 * day},
+		Registration:   Registration{Mode: "off", Profile: "default", Burst: 60, Unused: 30 * day},
 		PersonalTokens: PersonalTokens{Default: 30 * day, Max: 366 * day, MaxPerUser: 50},
 		Sessions:       Sessions{Binding: "standard", Idle: day, Absolute: 12 * hour, Remember: 30 * day, ACR: "1"},
 		JWT:            JWT{Header: "X-CSRF-Token", Lifetime: hour},

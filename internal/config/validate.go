@@ -40,6 +40,7 @@ func (l *Loaded) Validate() error {
 		{"lifetimes.device_code", checkDeviceCode},
 		{"lifetimes.signing_key", checkSigningKey},
 		{"registration.unused", checkUnused},
+		{"registration.burst", checkBurst},
 		{"resources", checkResources},
 		{"fetch.allow", checkFetchAllow},
 		{"lifetimes.reauthentication", atLeastASecond(func(c *Config) Duration { return c.Lifetimes.Reauthentication })},
@@ -156,6 +157,13 @@ func checkDeviceCode(c *Config) error {
 func checkSigningKey(c *Config) error {
 	if d := c.Lifetimes.SigningKey; d < 2*day {
 		return fmt.Errorf("%v is too short: a key is published a day before it signs, so two days are the least", d)
+	}
+	return nil
+}
+
+func checkBurst(c *Config) error {
+	if n := c.Registration.Burst; n < 1 {
+		return fmt.Errorf("%d is not a number of clients", n)
 	}
 	return nil
 }

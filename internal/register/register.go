@@ -26,8 +26,7 @@ const Path = "/oauth/register"
 const Pattern = Path + "/{id}"
 
 const (
-	// burst registrations are taken from a network at once, then one every refill.
-	burst  = 60
+	// refill is how often a network that has had its burst may register one more.
 	refill = 5 * time.Second
 	// untouched is how often a client that is registered again is marked as wanted.
 	untouched = 24 * time.Hour
@@ -43,8 +42,9 @@ type Config struct {
 	Now    func() time.Time
 
 	// Initial asks for an initial access token (RFC 7591 §3); without it anybody may
-	// register, at a bounded rate.
+	// register, Burst at once from one network and then one every five seconds.
 	Initial bool
+	Burst   int
 	// Seal encrypts a client secret that the server must be able to read again
 	// (client_secret_jwt). Nil: there are no such secrets.
 	Seal func(secret oauth.Secret, id string) string
@@ -57,7 +57,7 @@ type Room struct {
 }
 
 // New returns the room.
-func New(c Config) *Room { return &Room{c, throttle.New(burst, refill, c.Now)} }
+func New(c Config) *Room { return &Room{c, throttle.New(c.Burst, refill, c.Now)} }
 
 // Registration is the handler of Path. Applications that run in a browser may
 // register, so it answers pages of any origin.
