@@ -60,13 +60,13 @@ lay beside the one that leaked.`,
 		Args: args(),
 	}
 	cmd.Flags().StringVar(&alg, "alg", "", "rotate the key of this `ALGORITHM` only: "+strings.Join(keys.Offered(), " or "))
-	cmd.Flags().StringVar(&overlap, "overlap", "", "publish the old key for this `TIME` (default: lifetimes.access_token and an hour)")
+	cmd.Flags().StringVar(&overlap, "overlap", "", "publish the old key for this `TIME` (default: lifetimes.access_token or lifetimes.id_token, the longer, and an hour)")
 	s := beside(env, cmd)
 	cmd.RunE = s.with(nil, func(cmd *cobra.Command, h *house, _ []string) error {
 		if h.ring == nil {
 			return errNoRing
 		}
-		d := h.loaded.Lifetimes.AccessToken.Std() + keys.Slack
+		d := max(h.loaded.Lifetimes.AccessToken.Std(), h.loaded.Lifetimes.IDToken.Std()) + keys.Slack
 		if overlap != "" {
 			given, err := config.ParseDuration(overlap)
 			if err != nil {
