@@ -17,6 +17,8 @@ import (
 	"github.com/valetkey/valetkey/internal/issuer"
 	"github.com/valetkey/valetkey/internal/keyring"
 	"github.com/valetkey/valetkey/internal/sqldb"
+	"github.com/valetkey/valetkey/manage"
+	"github.com/valetkey/valetkey/oauth"
 )
 
 // What "valetkey dev" is made of: the predecessor's example application.
@@ -26,6 +28,7 @@ const (
 	devAdmin    = "admin@inveniosoftware.org"
 	devReader   = "reader@inveniosoftware.org"
 	devPassword = "123456"
+	devClient   = "valetkey-flow" // a public client for the command of that name
 	// devKeys is what is added to the path of the database for the file of keys.
 	// It also marks the database as one that we may delete.
 	devKeys = "-key"
@@ -118,6 +121,9 @@ func (o *devOptions) run(ctx context.Context, env *Env) error {
 	}
 	defer h.close()
 	if err := h.demoUsers(ctx); err != nil {
+		return err
+	}
+	if err := h.demoClient(ctx); err != nil {
 		return err
 	}
 	if err := h.keys.EnsureActive(ctx); err != nil {
@@ -217,7 +223,21 @@ func (h *house) demoUsers(ctx context.Context) error {
 	return errors.Join(<-failed, <-failed)
 }
 
-// devCommands are the three lines to paste.
+// demoClient registers the client that "valetkey flow" is, if it is not there yet.
+func (h *house) demoClient(ctx context.Context) error {
+	_, err := h.application(ctx, devClient)
+	if err == nil || exitCode(err) != exitNotFound {
+		return err
+	}
+	_, _, err = h.server.Desk().CreateApplication(ctx, operator, manage.ApplicationInput{
+		ID: devClient, Type: oauth.NativeApplication, Name: "valetkey flow", Description: "The OAuth client on the command line.",
+		RedirectURIs: []string{"http://127.0.0.1" + flowPath, "http://[::1]" + flowPath},
+		GrantTypes:   []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantDeviceCode},
+	})
+	return err
+}
+
+// devCommands are the lines to paste.
 func devCommands(program, db, issuer string) []string {
 	with := " --dev"
 	if db != devDB {
@@ -227,6 +247,7 @@ func devCommands(program, db, issuer string) []string {
 		"TOKEN=$(" + program + " token create" + with + " -n foobar -u " + devReader + " -s " + testScope + ")",
 		`curl -i -H "Content-Type:application/json" ` + issuer + `/ -H "Authorization:Bearer $TOKEN"`,
 		program + " client create" + with + " --name foobar-app --redirect-uri http://127.0.0.1:5100/authorized",
+		program + " flow device --issuer " + issuer + " --client-id " + devClient + " --scope " + testScope,
 	}
 }
 
