@@ -50,6 +50,9 @@
 // [Config.Absolute]; that of a person who asked to be remembered ends after
 // [Config.Remember] and not before. Every session ends at once when the account
 // is disabled or deleted or its password changes.
+// Clients know a session by its SID, which stays when the same person signs in
+// anew in the same browser; [Config.SessionEnded] hears when it is over, unless it
+// expired.
 // [Binding] says how tightly it is tied to the machine and the browser it was
 // made in.
 package accounts
