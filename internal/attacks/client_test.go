@@ -68,17 +68,7 @@ func TestM49_DynamicRegistration(t *testing.T) {
 	absent(t, "dynamic client registration (RFC 7591)")
 }
 
-func TestM51_ClientAssertions(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, options{})
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {"m2m"}, "client_assertion": {"e30.e30."},
-		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}}
-	s.tok(nil, form).want(t, 401, "invalid_client")
-	absent(t, "client assertions (RFC 7523)")
-}
-
-// Clients have no keys, but their secrets have the same life: what was replaced
-// or has expired proves nothing.
+// What was replaced or has expired proves nothing. Keys are in signed_test.go.
 func TestM53_OldSecretsStop(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, options{})

@@ -83,8 +83,3 @@ func TestM43_OnlyS256(t *testing.T) {
 	s.tok(s.web, redeem(s.web, code, "code_verifier", oauthtest.Challenge(), "code_challenge_method", "plain")).want(t, 400, "invalid_grant")
 	s.tok(s.web, redeem(s.web, code, "code_challenge_method", "plain")).want(t, 200, "")
 }
-
-func TestM45_ResourceOfAToken(t *testing.T) {
-	t.Parallel()
-	absent(t, "resource indicators (RFC 8707)")
-}

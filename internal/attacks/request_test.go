@@ -13,18 +13,7 @@ import (
 	"github.com/valetkey/valetkey/oauth"
 )
 
-// Request objects, pushed requests, metadata that is fetched, pending requests.
-
-func TestM31_RequestObjects(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, options{})
-	s.alice.signIn()
-	s.alice.code(s.web)
-	for _, object := range []string{"eyJhbGciOiJub25lIn0.e30.", "eyJhbGciOiJSU0EtT0FFUCJ9.a.b.c.d", "{}"} {
-		s.alice.az(ask(s.web, "request", object)).wantError(t, s, s.web, "request_not_supported")
-	}
-	absent(t, "request objects (RFC 9101); they are refused")
-}
+// Metadata that is fetched, pending requests. What clients sign is in signed_test.go.
 
 // Nothing that a stranger or a developer writes makes the server fetch it.
 func TestM33_NothingIsFetched(t *testing.T) {
@@ -38,7 +27,7 @@ func TestM33_NothingIsFetched(t *testing.T) {
 	must(t, err)
 	for _, host := range []string{"127.0.0.1", "localhost", "localhost.", "0.0.0.0", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1", "0177.0.0.1"} {
 		address := "http://" + host + ":" + port + "/x"
-		s.alice.az(ask(s.web, "request_uri", address)).wantError(t, s, s.web, "request_uri_not_supported")
+		s.alice.az(ask(s.web, "request_uri", address)).wantError(t, s, s.web, "invalid_request_uri")
 		s.alice.az(ask(s.web, "client_id", address)).wantPage(t)
 		s.alice.az(ask(s.web, "logo_uri", address, "jwks_uri", address, "client_uri", address, "sector_identifier_uri", address, "prompt", "consent"))
 		s.alice.az(ask(s.web, "redirect_uri", address)).wantPage(t)
