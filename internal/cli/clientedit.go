@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +26,7 @@ func (f *clientFlags) add(cmd *cobra.Command) {
 	fs.StringVar(&f.typ, "type", "", "`TYPE`: web, browser, native, service or legacy (default web)")
 	fs.BoolVar(&f.in.Public, "public", false, "it cannot keep a secret")
 	fs.StringVar(&f.authMethod, "auth-method", "", "`METHOD`: client_secret_basic, client_secret_post or none")
-	fs.StringArrayVar(&f.in.GrantTypes, "grant", nil, "a grant `TYPE` it may use; may be given several times (default: that of --type)")
+	fs.StringArrayVar(&f.in.GrantTypes, "grant", nil, "a grant `TYPE` it may use, device_code among them; may be given several times (default: that of --type)")
 	fs.StringArrayVar(&f.in.Scopes, "scope", nil, "a `SCOPE` it may ask for; may be given several times (default: every one that is not internal)")
 	fs.StringArrayVar(&f.in.DefaultScopes, "default-scope", nil, "a `SCOPE` it gets when it asks for none; may be given several times")
 	fs.StringVar(&f.owner, "owner", "", "`ID|EMAIL` of the user it belongs to")
@@ -44,7 +45,7 @@ func (f *clientFlags) over(cmd *cobra.Command, in manage.ApplicationInput) manag
 		"description":   func() { in.Description = f.in.Description },
 		"type":          func() { in.Type = oauth.ApplicationType(f.typ) },
 		"public":        func() { in.Public = f.in.Public },
-		"grant":         func() { in.GrantTypes = f.in.GrantTypes },
+		"grant":         func() { in.GrantTypes = grantTypes(f.in.GrantTypes) },
 		"scope":         func() { in.Scopes = notBlank(f.in.Scopes) },
 		"default-scope": func() { in.DefaultScopes = notBlank(f.in.DefaultScopes) },
 		"pkce":          func() { in.RequirePKCE = &f.pkce },
@@ -60,6 +61,18 @@ func (f *clientFlags) over(cmd *cobra.Command, in manage.ApplicationInput) manag
 	}
 	in.Owner = f.in.Owner
 	return in
+}
+
+// grantTypes are the wire names of what people write: that of the device code
+// is a long URN (RFC 8628 §3.4).
+func grantTypes(list []string) []string {
+	out := slices.Clone(list)
+	for i, name := range out {
+		if name == "device_code" {
+			out[i] = oauth.GrantDeviceCode
+		}
+	}
+	return out
 }
 
 // check refuses flags that contradict each other, and finds the owner.
@@ -112,6 +125,7 @@ The type decides what the client starts with:
   service  acts for itself, with no user (client credentials)
   legacy   may also use the implicit and password grants, where they are on`,
 		Example: `  valetkey client create --name Uploader --redirect-uri https://uploader.example.org/callback
+  valetkey client create --name TV --type native --grant device_code --grant refresh_token
   valetkey client create --name Nightly --type service --scope records:read -o json`,
 		Args: args(),
 	}

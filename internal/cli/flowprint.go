@@ -162,9 +162,9 @@ func inUnits(d time.Duration) string {
 		size time.Duration
 	}{{"year", 365 * 24 * time.Hour}, {"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute}, {"second", time.Second}}
 	for _, u := range units {
-		n := int((d + u.size/2) / u.size)
+		n := int(d / u.size)
 		switch {
-		case u.size > time.Second && d < 2*u.size && d != u.size:
+		case u.size > time.Second && n < 2 && d != u.size: // 90 minutes rather than an hour
 		case n == 1:
 			return "1 " + u.name
 		default:

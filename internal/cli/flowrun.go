@@ -38,8 +38,8 @@ http://127.0.0.1/callback; a server that does not let the port vary (RFC 8252
 	f.add(env, cmd)
 	cmd.Flags().IntVar(&port, "port", 0, "`PORT` of 127.0.0.1 to wait on (default: any that is free)")
 	cmd.Flags().BoolVar(&noBrowser, "no-browser", false, "print the address instead of opening a browser")
-	cmd.Flags().StringVar(&prompt, "prompt", "", "what the server is to ask the person: none, login, consent or select_account")
-	cmd.Flags().DurationVar(&wait, "wait", 5*time.Minute, "how long to wait for the browser")
+	cmd.Flags().StringVar(&prompt, "prompt", "", "`WHAT` the server is to ask the person: none, login, consent or select_account")
+	cmd.Flags().DurationVar(&wait, "wait", 5*time.Minute, "`TIME` to wait for the browser")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if port < 0 || port > 65535 {
 			return usagef("--port %d is no port", port)

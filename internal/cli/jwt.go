@@ -2,13 +2,11 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 
-	"github.com/go-jose/go-jose/v4"
 	"github.com/spf13/cobra"
 
 	"github.com/valetkey/valetkey/internal/flow"
@@ -122,7 +120,7 @@ func unchecked(want flow.Expected) string {
 	return " Not checked: " + strings.Join(missing, ", ") + "."
 }
 
-func findKeys(ctx context.Context, keys, issuer string) (*jose.JSONWebKeySet, error) {
+func findKeys(ctx context.Context, keys, issuer string) (*flow.Keys, error) {
 	if keys == "" {
 		server, err := flow.Discover(ctx, issuer)
 		if err == nil {
@@ -142,12 +140,9 @@ func findKeys(ctx context.Context, keys, issuer string) (*jose.JSONWebKeySet, er
 	if err != nil {
 		return nil, unavailablef("%w", err)
 	}
-	set := &jose.JSONWebKeySet{}
-	if err := json.Unmarshal(text, set); err != nil {
-		return nil, invalidf("%s is not a JSON Web Key Set: %w", keys, err)
-	}
-	if len(set.Keys) == 0 {
-		return nil, invalidf("%s holds no key that can be read", keys)
+	set, err := flow.ParseKeys(text)
+	if err != nil {
+		return nil, invalidf("%s: %w", keys, err)
 	}
 	return set, nil
 }

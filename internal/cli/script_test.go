@@ -22,6 +22,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	_ "modernc.org/sqlite"
 
+	"github.com/valetkey/valetkey/internal/browser"
 	"github.com/valetkey/valetkey/internal/cli"
 )
 
@@ -30,7 +31,28 @@ var update = flag.Bool("update", false, "rewrite the golden output in testdata/s
 // The scripts run the command in a process of its own: this test binary under
 // the name valetkey.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"valetkey": func() { os.Exit(cli.Main()) }})
+	testscript.Main(m, map[string]func(){"valetkey": func() { os.Exit(cli.Main()) }, "person": func() { os.Exit(person()) }})
+}
+
+// person URL is somebody at a browser: the reader, who signs in and says yes to
+// what is asked, or no if PERSON is "deny".
+func person() int {
+	b := browser.New(nil)
+	page, err := b.Open(os.Args[1])
+	for steps := 0; err == nil && steps < 8; steps++ {
+		f := page.Form()
+		if f == nil {
+			return 0
+		}
+		if _, ok := f.Values["username"]; ok {
+			f.Set("username", "reader@inveniosoftware.org").Set("password", "123456")
+		} else if os.Getenv("PERSON") == "deny" && len(f.Buttons) > 1 {
+			f.Press("confirm", "no")
+		}
+		page, err = b.Send(f)
+	}
+	fmt.Fprintln(os.Stderr, "the person does not get on:", page, err)
+	return 1
 }
 
 // script runs testdata/script/name.txtar.
@@ -222,4 +244,6 @@ func TestIssuerWithPath(t *testing.T)                       { script(t, "path") 
 func TestStop(t *testing.T)                                 { script(t, "stop") }
 func TestKilled(t *testing.T)                               { script(t, "killed") }
 func TestConfiguration(t *testing.T)                        { script(t, "config") }
+func TestFlows(t *testing.T)                                { script(t, "flow") }
+func TestJWT(t *testing.T)                                  { script(t, "jwt") }
 func TestBackup(t *testing.T)                               { script(t, "backup") }

@@ -40,14 +40,14 @@ func Decode(token string) (*JWT, error) {
 	case len(parts) == 5:
 		return nil, refusef("the token is encrypted (it has five parts), so only its recipient can read it")
 	case len(parts) != 3:
-		return nil, refusef("this is not a JSON Web Token: it has %d parts between dots instead of three. An opaque token can be looked at with \"valetkey flow introspect\"", len(parts))
+		return nil, refusef("this is not a JSON Web Token, which has three parts with dots between them. The server that made it can be asked what it is: \"valetkey flow introspect\"")
 	}
 	var out JWT
 	for i, into := range []*map[string]any{&out.Header, &out.Claims} {
 		name := []string{"header", "payload"}[i]
 		text, err := base64.RawURLEncoding.DecodeString(parts[i])
 		if err != nil {
-			return nil, refusef("the %s of the token is not base64url: %v", name, err)
+			return nil, refusef("the %s of the token is not base64url text", name)
 		}
 		if *into, err = readObject(text); err != nil {
 			return nil, refusef("the %s of the token cannot be read: %v", name, err)
@@ -75,7 +75,7 @@ const skew = time.Minute
 
 // Verify reads a token, verifies its signature by one of the keys, and then its
 // claims. The token is returned with the error, if it could be read at all.
-func Verify(token string, keys *jose.JSONWebKeySet, want Expected) (*JWT, error) {
+func Verify(token string, keys *Keys, want Expected) (*JWT, error) {
 	read, err := Decode(token)
 	if err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func Verify(token string, keys *jose.JSONWebKeySet, want Expected) (*JWT, error)
 
 // signed verifies the signature (RFC 7515 §5.2). The algorithm is the caller's to
 // allow, not the token's to choose (RFC 8725 §3.1).
-func signed(token string, read *JWT, keys *jose.JSONWebKeySet, algorithms []string) error {
+func signed(token string, read *JWT, keys *Keys, algorithms []string) error {
 	alg, kid := read.text(read.Header, "alg"), read.text(read.Header, "kid")
 	if strings.EqualFold(alg, "none") || alg == "" {
 		return refusef("the token is not signed (alg is %q)", alg)
@@ -256,7 +256,7 @@ func compact(v any) string {
 
 // VerifySigned verifies a signed answer that is no token: UserInfo (OpenID
 // Connect Core §5.3.2), whose lifetime is that of the answer.
-func VerifySigned(token string, keys *jose.JSONWebKeySet, issuer string) (*JWT, error) {
+func VerifySigned(token string, keys *Keys, issuer string) (*JWT, error) {
 	read, err := Decode(token)
 	if err != nil {
 		return nil, err

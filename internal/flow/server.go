@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -59,21 +60,36 @@ func Discover(ctx context.Context, issuer string) (*Server, error) {
 }
 
 // Keys fetches the server's public keys.
-func (s *Server) Keys(ctx context.Context) (*jose.JSONWebKeySet, error) {
+func (s *Server) Keys(ctx context.Context) (*Keys, error) {
 	if s.JWKS == "" {
 		return nil, errors.New("the server publishes no keys")
 	}
 	return FetchKeys(ctx, s.JWKS)
 }
 
+// Keys are public keys that verify tokens.
+type Keys = jose.JSONWebKeySet
+
 // FetchKeys fetches a JSON Web Key Set (RFC 7517 §5).
-func FetchKeys(ctx context.Context, address string) (*jose.JSONWebKeySet, error) {
+func FetchKeys(ctx context.Context, address string) (*Keys, error) {
 	a, err := newWeb().get(ctx, address, "Accept", "application/jwk-set+json, application/json")
 	if err != nil {
 		return nil, err
 	}
-	set := &jose.JSONWebKeySet{}
+	set := &Keys{}
 	return set, a.object(address, set)
+}
+
+// ParseKeys reads a JSON Web Key Set.
+func ParseKeys(text []byte) (*Keys, error) {
+	set := &Keys{}
+	switch err := json.Unmarshal(text, set); {
+	case err != nil:
+		return nil, refusef("it is not a JSON Web Key Set: %s", strings.TrimPrefix(err.Error(), "go-jose/go-jose: "))
+	case len(set.Keys) == 0:
+		return nil, refusef("it holds no key")
+	}
+	return set, nil
 }
 
 // Check refuses endpoints that must not be used (see CheckURL).
