@@ -308,8 +308,8 @@ func TestParity13n_ReplayRevokes(t *testing.T) {
 	})
 }
 
-// TestParity58_DefaultsOfTheServer: an hour, three grants, one response type;
-// the switches show in the metadata.
+// TestParity58_DefaultsOfTheServer: an hour, the three grants and that of devices,
+// one response type; the switches show in the metadata.
 func TestParity58_DefaultsOfTheServer(t *testing.T) {
 	both(t, func(t *testing.T, s *site) {
 		u, err := url.Parse(s.url)
@@ -323,8 +323,8 @@ func TestParity58_DefaultsOfTheServer(t *testing.T) {
 			slices.Sort(out)
 			return out
 		}
-		if got, want := list("grant_types_supported"), either(s, []string{"authorization_code", "client_credentials", "refresh_token"},
-			[]string{"authorization_code", "client_credentials", "implicit", "refresh_token"}); !slices.Equal(got, want) {
+		if got, want := list("grant_types_supported"), either(s, []string{"authorization_code", "client_credentials", "refresh_token", oauth.GrantDeviceCode},
+			[]string{"authorization_code", "client_credentials", "implicit", "refresh_token", oauth.GrantDeviceCode}); !slices.Equal(got, want) {
 			t.Errorf("grant types: got %v, want %v", got, want)
 		}
 		if got, want := list("response_types_supported"), either(s, []string{"code"}, []string{"code", "token"}); !slices.Equal(got, want) {
