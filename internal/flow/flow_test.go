@@ -68,7 +68,7 @@ func TestDiscover(t *testing.T) {
 		"/down/.well-known/openid-configuration":          says(502, `<html>`),
 		"/large/.well-known/openid-configuration":         says(200, `{"issuer":"`+strings.Repeat("x", MaxBody)+`"}`),
 		"/secret/.well-known/openid-configuration":        says(403, `{}`),
-		"/elsewhere/.well-known/openid-configuration":     func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://id.example.org/", 302) },
+		"/elsewhere/.well-known/openid-configuration":     func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://id.example.org/", http.StatusFound) },
 		"/oauthonly/.well-known/openid-configuration":     says(404, ``),
 		"/.well-known/oauth-authorization-server/missing": says(404, ``),
 	})
@@ -248,7 +248,7 @@ func TestOddAnswers(t *testing.T) {
 		"/html":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502); io.WriteString(w, "<html>") },
 		"/refused":  says(400, `{"error":"invalid_grant","error_description":"It has expired."}`),
 		"/elsewhat": says(200, `{"error":"invalid_grant"}`),
-		"/redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/refused", 307) },
+		"/redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/refused", http.StatusTemporaryRedirect) },
 		"/nothing":  says(200, `{}`),
 		"/expired":  says(400, `{"error":"expired_token"}`),
 		"/device":   says(200, `{"device_code":"d","user_code":"u","verification_uri":"https://x/","interval":1,"expires_in":60}`),

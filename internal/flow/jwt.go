@@ -101,7 +101,7 @@ func signed(token string, read *JWT, keys *Keys, algorithms []string) error {
 	if !slices.Contains(algorithms, alg) {
 		return refusef("the token is signed by %s, which is not among %s", alg, strings.Join(algorithms, ", "))
 	}
-	jws, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
 	if err != nil {
 		return refusef("the token cannot be read as a signed one: %s", strings.TrimPrefix(err.Error(), "go-jose/go-jose: "))
 	}
