@@ -230,11 +230,11 @@ type Devices interface {
 	DeviceCode(ctx context.Context, id string) (*oauth.DeviceCode, error)
 	// DeviceCodeByUserCode returns the code whose user code that is. ErrNotFound.
 	DeviceCodeByUserCode(ctx context.Context, userCode string) (*oauth.DeviceCode, error)
-	// ApproveDeviceCode names the grant that a person gave; DenyDeviceCode says that
-	// a person refused. ErrUsed if either happened before, expired or not;
-	// otherwise ErrNotFound if it has expired. ApproveDeviceCode answers
-	// ErrNotFound also if the grant is not there or is another client's.
+	// ApproveDeviceCode names the grant that a person gave. ErrUsed if it was
+	// approved or denied before, expired or not; otherwise ErrNotFound if it has
+	// expired, or the grant is not there or is another client's.
 	ApproveDeviceCode(ctx context.Context, id, grantID string, now time.Time) error
+	// DenyDeviceCode says that a person refused. ErrUsed and ErrNotFound as above.
 	DenyDeviceCode(ctx context.Context, id string, now time.Time) error
 	// PollDeviceCode records a poll, and the interval that holds from now on. ErrNotFound.
 	PollDeviceCode(ctx context.Context, id string, now time.Time, interval time.Duration) error

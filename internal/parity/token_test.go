@@ -327,7 +327,7 @@ func TestParity58_DefaultsOfTheServer(t *testing.T) {
 			[]string{"authorization_code", "client_credentials", "implicit", "refresh_token", oauth.GrantDeviceCode}); !slices.Equal(got, want) {
 			t.Errorf("grant types: got %v, want %v", got, want)
 		}
-		if got, want := list("response_types_supported"), either(s, []string{"code"}, []string{"code", "token"}); !slices.Equal(got, want) {
+		if got, want := list("response_types_supported"), either(s, []string{"code"}, []string{"code", "id_token", "id_token token", "token"}); !slices.Equal(got, want) {
 			t.Errorf("response types: got %v, want %v", got, want)
 		}
 	})

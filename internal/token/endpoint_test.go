@@ -97,7 +97,7 @@ func TestM07_RepeatedTokenParameters(t *testing.T) {
 		form[name] = []string{form.Get(name), "other"}
 		e.Post("/oauth/token", form).Want(t, 400, "invalid_request")
 	}
-	form := url.Values{"resource": {"https://a.test", "https://b.test"}} // may repeat (RFC 8707 §2)
+	form := url.Values{"resource": {oauthtest.Issuer, oauthtest.Issuer + "/"}} // may repeat (RFC 8707 §2)
 	for n, v := range honest {
 		form[n] = v
 	}
