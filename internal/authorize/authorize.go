@@ -65,13 +65,14 @@ type Config struct {
 	// there is no session management.
 	States *session.States
 
-	Implicit          bool // response types token and id_token, for clients registered for them
-	Hybrid            bool // response types of code and more
-	AlwaysConsent     bool // never remember consent
-	ErrorRedirect     bool // errors that must not go to the client go to ErrorsPath by a redirect
-	OptionalPKCE      bool // public clients may leave PKCE out
-	OneTokenPerClient bool // an access token of the implicit grant kills what came before
-	Development       bool // tell everybody which redirect URIs are registered
+	Implicit          bool          // response types token and id_token, for clients registered for them
+	Hybrid            bool          // response types of code and more
+	AlwaysConsent     bool          // never remember consent
+	ErrorRedirect     bool          // errors that must not go to the client go to ErrorsPath by a redirect
+	OptionalPKCE      bool          // public clients may leave PKCE out
+	Profile           oauth.Profile // of clients that are registered for none of their own
+	OneTokenPerClient bool          // an access token of the implicit grant kills what came before
+	Development       bool          // tell everybody which redirect URIs are registered
 }
 
 // Room is the endpoint.

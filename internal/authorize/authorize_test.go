@@ -322,7 +322,7 @@ func TestM17_OnlyPostedConsentAllows(t *testing.T) {
 	}
 }
 
-func TestStateComesBackByteForByte(t *testing.T) {
+func TestA9_StateComesBackByteForByte(t *testing.T) {
 	t.Parallel()
 	e := oauthtest.New(t, oauthtest.Options{})
 	web := e.Web()
@@ -353,7 +353,7 @@ func TestStateComesBackByteForByte(t *testing.T) {
 	}
 }
 
-func TestUnknownAndEmptyParametersAreIgnored(t *testing.T) {
+func TestA5_UnknownAndEmptyParametersAreIgnored(t *testing.T) {
 	t.Parallel()
 	e := oauthtest.New(t, oauthtest.Options{})
 	web := e.Web()
@@ -374,7 +374,7 @@ func TestFaultsShowAPage(t *testing.T) {
 	}
 }
 
-func TestCodesDieAfterAMinute(t *testing.T) {
+func TestA8_CodesDieAfterAMinute(t *testing.T) {
 	t.Parallel()
 	e := oauthtest.New(t, oauthtest.Options{})
 	web := e.Web()

@@ -9,7 +9,7 @@ import (
 	"github.com/valetkey/valetkey/oauth"
 )
 
-func TestNativeClientsMayVaryThePort(t *testing.T) {
+func TestA1_NativeClientsMayVaryThePort(t *testing.T) {
 	t.Parallel()
 	e := oauthtest.New(t, oauthtest.Options{})
 	native := e.Native()

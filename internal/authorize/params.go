@@ -58,7 +58,7 @@ func (a *Room) readChallenge(_ context.Context, q *request) (err error) {
 // mustProve: a public client has nothing but PKCE to show that a code is its own
 // (RFC 9700 §2.1.1). The certification of OpenID Connect Core knows no PKCE.
 func (a *Room) mustProve(c *oauth.Client) bool {
-	return c.Profile != oauth.ProfileCertification && (c.RequirePKCE || c.Public() && !a.OptionalPKCE)
+	return c.Under(a.Profile) != oauth.ProfileCertification && (c.RequirePKCE || c.Public() && !a.OptionalPKCE)
 }
 
 // readScope: RFC 6749 §3.3. Access for when the person is away is given only where
