@@ -91,6 +91,10 @@ type Config struct {
 	// Now is the clock; time.Now if nil.
 	Now func() time.Time
 
+	// Profile is the set of rules that clients without one of their own are held
+	// to; [oauth.ProfileDefault] if empty.
+	Profile oauth.Profile
+
 	Lifetimes      Lifetimes
 	PersonalTokens PersonalTokens
 	// Password turns on the password grant (RFC 6749 §4.3), which OAuth 2.1

@@ -1,6 +1,7 @@
 package valetkey
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -23,7 +24,7 @@ type Registration struct {
 	// [manage.Desk.CreateInitialToken]; or "open": anybody may register, at a bounded
 	// rate from one network, but for client credentials. Empty: nobody.
 	Mode string
-	// Profile holds clients that register themselves to its rules.
+	// Profile holds clients that register themselves to its rules; empty: the server's.
 	Profile oauth.Profile
 	// Unused is how long a registration is kept that nobody uses; 30 days.
 	Unused time.Duration
@@ -53,8 +54,10 @@ func (c Config) checkRegistration() error {
 	if !slices.Contains([]string{"", registrationToken, registrationOpen}, r.Mode) {
 		return fmt.Errorf("valetkey: Registration.Mode is %q; it may be empty, token or open", r.Mode)
 	}
-	if !slices.Contains([]oauth.Profile{oauth.ProfileDefault, oauth.ProfileCertification}, r.Profile) {
-		return fmt.Errorf("valetkey: there is no profile %q (Registration.Profile)", r.Profile)
+	for name, profile := range map[string]oauth.Profile{"Profile": c.Profile, "Registration.Profile": r.Profile} {
+		if !slices.Contains([]oauth.Profile{oauth.ProfileOfServer, oauth.ProfileDefault, oauth.ProfileCertification}, profile) {
+			return fmt.Errorf("valetkey: there is no profile %q (%s)", profile, name)
+		}
 	}
 	if r.Burst < 1 {
 		return fmt.Errorf("valetkey: Registration.Burst is %d; one is the least", r.Burst)
@@ -120,7 +123,7 @@ func (s *Server) registrationRoutes(at func(string, http.Handler)) {
 		return
 	}
 	rules := *s.rules
-	rules.Profile = s.cfg.Registration.Profile
+	rules.Profile = cmp.Or(s.cfg.Registration.Profile, s.cfg.Profile)
 	if mode == registrationOpen { // nobody vouches for a client that acts for itself
 		rules.GrantTypes = slices.DeleteFunc(slices.Clone(rules.GrantTypes), func(g string) bool { return g == oauth.GrantClientCredentials })
 	}

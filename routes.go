@@ -118,7 +118,7 @@ func (s *Server) authorization() *authorize.Room {
 		Resolve: s.resolveClient(), Object: objects.Object, Reference: objects.Reference, RequirePushed: s.cfg.RequirePushed,
 		Implicit: s.cfg.Compat.Implicit, Hybrid: s.cfg.Compat.Hybrid,
 		AlwaysConsent: s.cfg.Compat.AlwaysConsent, ErrorRedirect: s.cfg.Compat.ErrorRedirect,
-		OptionalPKCE: s.cfg.Compat.OptionalPKCE, OneTokenPerClient: s.cfg.Compat.OneTokenPerClient,
+		OptionalPKCE: s.cfg.Compat.OptionalPKCE, Profile: s.cfg.Profile, OneTokenPerClient: s.cfg.Compat.OneTokenPerClient,
 		Development: s.cfg.Development,
 	})
 }

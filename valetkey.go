@@ -228,7 +228,7 @@ func (s *Server) buildClients() error {
 	s.fetch = fetch.New(fetch.Config{Allow: s.cfg.FetchAllow, Roots: s.cfg.FetchRoots, Now: s.cfg.Now})
 	s.clientKeys = clientkeys.New(clientkeys.Config{Fetch: s.fetch, Now: s.cfg.Now})
 	c := clientauth.Config{
-		Store: s.cfg.Store, Live: s.live, Now: s.cfg.Now, Logger: s.cfg.Logger, AnySecretMethod: s.cfg.Compat.AnySecretMethod,
+		Store: s.cfg.Store, Live: s.live, Now: s.cfg.Now, Logger: s.cfg.Logger, AnySecretMethod: s.cfg.Compat.AnySecretMethod, Profile: s.cfg.Profile,
 		Issuer: s.cfg.Issuer, Keys: s.clientKeys, Resolve: s.resolveClient(),
 	}
 	if s.keys != nil {

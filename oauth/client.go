@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -114,8 +115,10 @@ const (
 type Profile string
 
 const (
+	// ProfileOfServer is whichever the server is under.
+	ProfileOfServer Profile = ""
 	// ProfileDefault is OAuth 2.1 with OpenID Connect.
-	ProfileDefault Profile = ""
+	ProfileDefault Profile = "default"
 	// ProfileCertification is OpenID Connect Core as the OpenID Foundation's
 	// conformance plans for a provider test it: PKCE may be left out, and
 	// a client assertion may name the token endpoint as its audience.
@@ -124,6 +127,9 @@ const (
 
 // Public reports whether the client keeps no secret (RFC 6749 §2.1).
 func (c *Client) Public() bool { return c.AuthMethod == AuthNone }
+
+// Under returns the profile the client is held to on a server of that profile.
+func (c *Client) Under(server Profile) Profile { return cmp.Or(c.Profile, server, ProfileDefault) }
 
 // MayUse reports whether the client is registered for the grant type.
 func (c *Client) MayUse(grantType string) bool { return slices.Contains(c.GrantTypes, grantType) }

@@ -154,7 +154,7 @@ func numericDate(raw json.RawMessage) (time.Time, error) {
 func (a *Authenticator) checkAssertion(ctx context.Context, client *oauth.Client, given assertion, path string) error {
 	now, c := a.cfg.Now(), given.claims
 	most := longestLife
-	if client.Profile == oauth.ProfileCertification {
+	if client.Under(a.cfg.Profile) == oauth.ProfileCertification {
 		most = longestLifeTolerated
 	}
 	registered := client.Metadata.TokenAuthAlg

@@ -44,6 +44,8 @@ type Config struct {
 	// AnySecretMethod takes a secret by Basic and in the body, whichever of the
 	// two the client is registered for.
 	AnySecretMethod bool
+	// Profile holds clients that are registered for none of their own.
+	Profile oauth.Profile
 }
 
 // Authenticator authenticates clients. It remembers recent failures.

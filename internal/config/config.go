@@ -30,6 +30,8 @@ type Config struct {
 
 	RequirePushedRequests bool `key:"require_pushed_requests" doc:"Accept an authorization request only if the client pushed it before (RFC 9126)."`
 
+	Profile string `key:"profile" enum:"default|oidc-certification" doc:"The rules that clients are held to which are not registered for others: OAuth 2.1 with OpenID Connect, or (oidc-certification) OpenID Connect as the conformance plans of the OpenID Foundation test it, where clients may leave PKCE out."`
+
 	Registration    Registration    `key:"registration" doc:"Clients that register themselves (RFC 7591)."`
 	ClientDocuments ClientDocuments `key:"client_documents" doc:"Clients whose id is the https URL of a document that describes them, as AI agents with MCP have it (OAuth Client ID Metadata Document)."`
 	Fetch           Fetch           `key:"fetch" doc:"What the server fetches from clients: documents, key sets, request objects; and where it posts logout notices. Private addresses are refused, redirects are not followed."`
@@ -64,7 +66,7 @@ type Resource struct {
 // Registration is dynamic client registration.
 type Registration struct {
 	Mode    string   `key:"mode" enum:"off|token|open" doc:"token: with an initial access token, made by valetkey client initial-token create. open: anybody may register a client."`
-	Profile string   `key:"profile" enum:"default|oidc-certification" doc:"The rules such clients are held to. oidc-certification lets them leave PKCE out, as the conformance plans of the OpenID Foundation do."`
+	Profile string   `key:"profile" enum:"inherit|default|oidc-certification" doc:"The profile of such clients, if not the server's."`
 	Burst   int      `key:"burst" doc:"How many clients may be registered at once from one network where anybody may; then one every five seconds."`
 	Unused  Duration `key:"unused" doc:"A registration that nobody has used for this long goes by itself."`
 }
@@ -179,7 +181,8 @@ func Default() Config {
 			RefreshRepeat: 10 * second, Reauthentication: 15 * minute, Audit: 400 * day,
 			IDToken: hour, PushedRequest: minute, DeviceCode: 10 * minute, SigningKey: 90 * day,
 		},
-		Registration:   Registration{Mode: "off", Profile: "default", Burst: 60, Unused: 30 * day},
+		Profile:        "default",
+		Registration:   Registration{Mode: "off", Profile: "inherit", Burst: 60, Unused: 30 * day},
 		PersonalTokens: PersonalTokens{Default: 30 * day, Max: 366 * day, MaxPerUser: 50},
 		Sessions:       Sessions{Binding: "standard", Idle: day, Absolute: 12 * hour, Remember: 30 * day, ACR: "1"},
 		JWT:            JWT{Header: "X-CSRF-Token", Lifetime: hour},

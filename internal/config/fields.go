@@ -110,9 +110,9 @@ func (c *Config) OAuthResources() []oauth.Resource {
 }
 
 // RegistrationMode returns registration.mode as the library has it, where off is
-// the empty mode; RegistrationProfile does the same for the profile.
+// the empty mode; RegistrationProfile does the same for inherit.
 func (c *Config) RegistrationMode() string { return strings.TrimPrefix(c.Registration.Mode, "off") }
 
 func (c *Config) RegistrationProfile() oauth.Profile {
-	return oauth.Profile(strings.TrimPrefix(c.Registration.Profile, "default"))
+	return oauth.Profile(strings.TrimPrefix(c.Registration.Profile, "inherit"))
 }
