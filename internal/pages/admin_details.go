@@ -1,6 +1,12 @@
 package pages
 
-import "github.com/valetkey/valetkey/oauth"
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"github.com/valetkey/valetkey/oauth"
+)
 
 // AdminApplication shows a client to an administrator.
 type AdminApplication struct {
@@ -9,6 +15,36 @@ type AdminApplication struct {
 	Scopes  []oauth.ScopeGroup
 	Secrets []ClientSecret
 	Users   int
+}
+
+// Member is a member of a client's metadata, for people to read.
+type Member struct {
+	Name   string // as RFC 7591 §2 and its companions spell it
+	Values []string
+}
+
+// Metadata lists what the client is registered with beyond what has a place of
+// its own on the page, by name.
+func (p AdminApplication) Metadata() []Member {
+	body, err := json.Marshal(p.Client.Metadata)
+	var members map[string]json.RawMessage
+	if err != nil || json.Unmarshal(body, &members) != nil {
+		return nil
+	}
+	var out []Member
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		var list []string
+		var one string
+		switch raw := members[name]; {
+		case json.Unmarshal(raw, &list) == nil:
+		case json.Unmarshal(raw, &one) == nil:
+			list = []string{one}
+		default:
+			list = []string{string(raw)}
+		}
+		out = append(out, Member{name, list})
+	}
+	return out
 }
 
 func (AdminApplication) Template() string { return "admin/application.html" }

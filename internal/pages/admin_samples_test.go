@@ -42,6 +42,8 @@ var adminSamples = []sample{
 	{"admin_application", adminApplications, pages.AdminApplication{Client: app, Owner: "Jane Doe", Scopes: groups, Users: 7,
 		Secrets: []pages.ClientSecret{{Hint: "x7Qa", CreatedAt: now, ExpiresAt: now.Add(3600e9), LastUsedAt: now}, {Hint: "aaaa", CreatedAt: now}}}},
 	{"admin_application_first_party", adminApplications, pages.AdminApplication{Client: firstParty, Scopes: []oauth.ScopeGroup{profile}}},
+	{"admin_application_document", adminApplications, pages.AdminApplication{Client: document}},
+	{"admin_application_dynamic", adminApplications, pages.AdminApplication{Client: dynamic}},
 	{"admin_application_empty", adminApplications, pages.AdminApplication{Client: empty}},
 	{"admin_application_form", adminApplications, pages.AdminApplicationForm{Form: adminForm, Options: adminOptions, Client: app}},
 	{"admin_application_form_empty", adminApplications, pages.AdminApplicationForm{}},

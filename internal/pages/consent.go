@@ -3,6 +3,7 @@ package pages
 import (
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/idna"
@@ -38,6 +39,14 @@ func (Consent) Title() string    { return "Authorize application" }
 // Unchecked reports whether nobody here has looked at the application: it
 // registered itself, or its id is a document that describes it.
 func (c Consent) Unchecked() bool { return c.Client.Registration != oauth.RegisteredByHand }
+
+// Anybody reports whether every program on this computer can pass for the
+// application: nobody has looked at it, and all its redirect URIs are here.
+func (c Consent) Anybody() bool {
+	return c.Unchecked() && len(c.Client.RedirectURIs) > 0 && !slices.ContainsFunc(c.Client.RedirectURIs, func(uri string) bool {
+		return Consent{RedirectURI: uri}.Destination().Kind != DestinationLocal
+	})
+}
 
 // FormPost takes an authorization response to the client by a form (OAuth 2.0 Form
 // Post Response Mode §2). A script sends it at once; without scripts the person

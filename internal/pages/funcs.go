@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 func (p *Pages) funcs() template.FuncMap {
 	return template.FuncMap{
 		"path":     p.Path,
+		"segment":  url.PathEscape, // an id may be a URL
 		"asset":    p.asset,
 		"hasAsset": func(name string) bool { return p.assets.byName[name] != "" },
 		"jwt":      p.jwt,
@@ -35,10 +37,11 @@ func (p *Pages) funcs() template.FuncMap {
 		"plural":   plural,
 		"minus":    func(a, b int) int { return a - b },
 
-		"typeName":   typeName,
-		"eventName":  eventName,
-		"lately":     func(t time.Time) string { return lately(p.cfg.Now(), t) },
-		"tokenState": func(t *oauth.Token) string { return tokenState(p.cfg.Now(), t) },
+		"typeName":     typeName,
+		"registration": registration,
+		"eventName":    eventName,
+		"lately":       func(t time.Time) string { return lately(p.cfg.Now(), t) },
+		"tokenState":   func(t *oauth.Token) string { return tokenState(p.cfg.Now(), t) },
 	}
 }
 

@@ -28,11 +28,13 @@ var (
 	}
 	dynamic = &oauth.Client{
 		ID: "7dynamic", Type: oauth.WebApplication, Name: "Calendar", Registration: oauth.RegisteredDynamically, AuthMethod: oauth.AuthBasic,
-		RedirectURIs: []string{"https://calendar.example/cb"}, GrantTypes: []string{oauth.GrantAuthorizationCode}, CreatedAt: now,
+		RedirectURIs: []string{"https://calendar.example/cb"}, GrantTypes: []string{oauth.GrantAuthorizationCode}, CreatedAt: now, Profile: oauth.ProfileCertification,
+		Metadata: oauth.ClientMetadata{ResponseTypes: []string{oauth.ResponseTypeCode}, LogoURI: "https://calendar.example/logo.png", PolicyURI: "https://calendar.example/privacy",
+			TermsURI: "https://calendar.example/terms", JWKS: []byte(`{"keys":[{"kty":"EC"}]}`), RequireAuthTime: true},
 	}
 	document = &oauth.Client{
 		ID: "https://agent.example/client.json", Type: oauth.NativeApplication, Name: "Agent", Registration: oauth.RegisteredByDocument, AuthMethod: oauth.AuthNone,
-		RedirectURIs: []string{"http://localhost:7777/cb"}, GrantTypes: []string{oauth.GrantAuthorizationCode},
+		RedirectURIs: []string{"http://localhost:7777/cb"}, GrantTypes: []string{oauth.GrantAuthorizationCode}, RefreshAt: now,
 	}
 	empty = &oauth.Client{}
 )

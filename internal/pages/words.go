@@ -22,6 +22,17 @@ func typeName(t oauth.ApplicationType) string {
 	return string(t)
 }
 
+// registration is how a client came to be in a badge; empty for what a person registered.
+func registration(r oauth.Registration) string {
+	switch r {
+	case oauth.RegisteredDynamically:
+		return "registered itself"
+	case oauth.RegisteredByDocument:
+		return "document"
+	}
+	return ""
+}
+
 var eventNames = map[oauth.EventType]string{
 	oauth.EventSignIn:           "Signed in",
 	oauth.EventSignInFailed:     "Sign-in failed",
