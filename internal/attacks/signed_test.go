@@ -88,13 +88,14 @@ func TestM31_RequestObjects(t *testing.T) {
 		"client_id is not outside's":  s.object(s.web, key, map[string]any{"client_id": "web2"}),
 		"without client_id":           s.object(s.web, key, map[string]any{"client_id": nil}),
 		"for another server":          s.object(s.web, key, map[string]any{"aud": "https://other.test"}),
+		"another response_type":       s.object(s.web, key, map[string]any{"response_type": "code id_token"}),
 		"request inside":              s.object(s.web, key, map[string]any{"request": good}),
 		"request_uri inside":          s.object(s.web, key, map[string]any{"request_uri": "https://web.test/r"}),
 		"altered":                     parts[0] + "." + parts[1][:len(parts[1])-4] + "AAAA." + parts[2],
 		"junk":                        "{}",
 	} {
 		s.alice.az(ask(s.web, "request", object)).wantError(t, s, s.web, "invalid_request_object")
-		if a := s.as(s.web, "/oauth/par", url.Values{"request": {object}}); a.StatusCode != 400 || a.Error != "invalid_request_object" {
+		if a := s.as(s.web, "/oauth/par", url.Values{"request": {object}, "response_type": {"code"}}); a.StatusCode != 400 || a.Error != "invalid_request_object" {
 			t.Errorf("pushed, %s: %v", name, a)
 		}
 	}

@@ -68,7 +68,7 @@ func (a *Room) carried(ctx context.Context, q *request) (form.Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	return inside, a.consistent(q.client, inside)
+	return inside, a.consistent(q, inside)
 }
 
 // notSupported: what cannot be read must not be ignored (OpenID Connect Core
@@ -80,11 +80,15 @@ func notSupported(by carrier) error {
 	return &oauth.Error{Code: oauth.RequestURINotSupported, Description: "The parameter request_uri is not supported."}
 }
 
-// consistent: a request object is about the client that sends it, and carries no
-// other (RFC 9101 §4, §6.3).
-func (a *Room) consistent(client *oauth.Client, inside form.Values) error {
+// consistent: a request object is about the client that sends it, does not
+// contradict the response type beside it, and carries no other object (RFC 9101
+// §4, §6.3, OpenID Connect Core §6.1).
+func (a *Room) consistent(q *request, inside form.Values) error {
+	in, beside := inside["response_type"], q.sent["response_type"]
 	switch {
-	case inside["client_id"] != client.ID:
+	case in != "" && beside != "" && in != beside:
+		return &oauth.Error{Code: oauth.InvalidRequestObject, Description: "The response_type inside the request object is not the response_type beside it."}
+	case inside["client_id"] != q.client.ID:
 		return &oauth.Error{Code: oauth.InvalidRequestObject, Description: "The client_id inside the request object is missing or is not the client_id beside it."}
 	case inside["request"] != "" || inside["request_uri"] != "":
 		return &oauth.Error{Code: oauth.InvalidRequestObject, Description: "The request object must hold neither request nor request_uri."}
