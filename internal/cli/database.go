@@ -48,15 +48,13 @@ const (
 // open opens the pool. It keeps its connections: database/sql would keep two
 // and open every other anew, which costs more than most of what is asked of it.
 func (d database) open() (*sql.DB, error) {
-	driver, source, connections := "sqlite", d.source, sqliteConnections
-	if d.dialect == sqlstore.SQLite {
-		source = sqlstore.SQLiteDSN(d.source)
-	} else {
-		driver, connections = "pgx", postgresConnections
+	driver, source, connections := "sqlite", sqlstore.SQLiteDSN(d.source), sqliteConnections
+	if d.dialect == sqlstore.PostgreSQL {
 		var err error
 		if source, connections, err = config.PoolSize(d.source, postgresConnections); err != nil {
 			return nil, invalidf("db: %w", err)
 		}
+		driver = "pgx"
 	}
 	db, err := sql.Open(driver, source)
 	if err != nil {

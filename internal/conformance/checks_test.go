@@ -61,7 +61,7 @@ func (p *party) keys() *jose.JSONWebKeySet {
 // verify checks a JWT of the provider's: algorithm, kid and signature (R4).
 func (p *party) verify(jwt, alg string) (claims map[string]any, typ string) {
 	p.t.Helper()
-	signed, err := jose.ParseSigned(jwt, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
+	signed, err := jose.ParseSignedCompact(jwt, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
 	if err != nil {
 		p.t.Fatalf("R4: not a JWT signed with %s: %v: %s", alg, err, jwt)
 	}
