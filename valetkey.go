@@ -252,6 +252,7 @@ func (s *Server) buildDesk() (err error) {
 			ClientCredentials:    s.cfg.Compat.ClientCredentialsAsOwner,
 			RequirePKCE:          !s.cfg.Compat.OptionalPKCE,
 		},
+		Metadata: s.rules, Seal: s.sealSecret(),
 	})
 	return err
 }

@@ -9,12 +9,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/valetkey/valetkey/internal/clientmeta"
 	"github.com/valetkey/valetkey/internal/redirecturi"
 	"github.com/valetkey/valetkey/oauth"
 )
 
 // maxRedirectURIs is how many redirect URIs one application may have.
-const maxRedirectURIs = 20
+const maxRedirectURIs = clientmeta.MaxURIs
 
 // ApplicationInput is what somebody says about an application. The text fields,
 // RedirectURIs and Public are taken as they are; the others mean "the
@@ -38,13 +39,16 @@ type ApplicationInput struct {
 	// Public asks for an application without a secret. Browser and native
 	// applications are public and services are not, whatever it says.
 	Public      bool
-	AuthMethod  oauth.AuthMethod // AuthBasic or AuthPost; ignored for public ones
+	AuthMethod  oauth.AuthMethod // how it authenticates; ignored for public ones
 	RequirePKCE *bool
 
 	// The rest is the operator's.
 
 	FirstParty *bool
 	Internal   *bool
+	// Metadata is what OpenID Connect and later RFCs know of a client; all of it.
+	Metadata *oauth.ClientMetadata
+	Profile  *oauth.Profile
 	// Owner is the subject of a user; empty at creation: the actor, or nobody
 	// when the actor is the operator.
 	Owner string
@@ -88,6 +92,11 @@ func (d *Desk) apply(a Actor, in ApplicationInput, c *oauth.Client) error {
 	if err := bad.err(); err != nil {
 		return err
 	}
+	if err := d.checkMetadata(c); err != nil {
+		return err
+	}
+	// What it says now is not what it registered itself with, if it did.
+	c.Fingerprint = ""
 	return withinLimit(a, c, before)
 }
 
@@ -101,6 +110,8 @@ func operatorOnly(a Actor, in ApplicationInput, owner string) error {
 		return &Refused{"Only the operator of this server may choose a client id."}
 	case in.FirstParty != nil || in.Internal != nil:
 		return &Refused{"Only the operator of this server may make a client first-party or internal."}
+	case in.Metadata != nil || in.Profile != nil:
+		return &Refused{"Only the operator of this server may change the OpenID Connect metadata of a client."}
 	case in.Owner != "" && in.Owner != owner:
 		return &Refused{"Only the operator of this server may choose the owner of an application."}
 	}
@@ -121,14 +132,15 @@ func (d *Desk) applyType(bad *Invalid, in ApplicationInput, c *oauth.Client) (ch
 		return false
 	}
 	changed = c.Type != typ
+	keepsSecret := !changed && !c.Public() // one that registered itself as native may
 	c.Type = typ
 	switch {
-	case k.public || in.Public && !k.secret:
+	case k.public && !keepsSecret, in.Public && !k.secret:
 		c.AuthMethod = oauth.AuthNone
-	case in.AuthMethod == oauth.AuthBasic || in.AuthMethod == oauth.AuthPost:
+	case in.AuthMethod != oauth.AuthNone && slices.Contains(d.authMethods(), in.AuthMethod):
 		c.AuthMethod = in.AuthMethod
 	case in.AuthMethod != "" && in.AuthMethod != oauth.AuthNone:
-		bad.add("auth_method", "Choose client_secret_basic or client_secret_post.")
+		bad.add("auth_method", fmt.Sprintf("Choose one of %s.", list(d.authMethods())))
 	case c.AuthMethod == "" || c.AuthMethod == oauth.AuthNone:
 		c.AuthMethod = oauth.AuthBasic
 	}
@@ -141,7 +153,7 @@ func (d *Desk) applyTexts(bad *Invalid, a Actor, in ApplicationInput, c *oauth.C
 	bad.description(c.Description)
 	local := slices.ContainsFunc(in.RedirectURIs, func(s string) bool {
 		u, err := url.Parse(strings.TrimSpace(s))
-		return err == nil && loopback(u)
+		return err == nil && clientmeta.Loopback(u)
 	})
 	bad.website(c.Website, !a.Operator, local || a.Operator)
 }
@@ -245,6 +257,12 @@ func applyOperator(in ApplicationInput, c *oauth.Client) {
 	}
 	if in.Internal != nil {
 		c.Internal = *in.Internal
+	}
+	if in.Metadata != nil {
+		c.Metadata = *in.Metadata
+	}
+	if in.Profile != nil {
+		c.Profile = *in.Profile
 	}
 	c.Owner = cmp.Or(in.Owner, c.Owner)
 }

@@ -66,6 +66,9 @@ func (d *Desk) CreateApplication(ctx context.Context, a Actor, in ApplicationInp
 	if err := d.checkOwner(ctx, in.Owner); err != nil {
 		return nil, "", err
 	}
+	if err := d.checkSector(ctx, in, c); err != nil {
+		return nil, "", err
+	}
 	var secret oauth.Secret
 	err := d.store.InTx(ctx, func(ctx context.Context, tx store.Store) error {
 		if err := tx.CreateClient(ctx, c); errors.Is(err, store.ErrExists) {
@@ -73,8 +76,8 @@ func (d *Desk) CreateApplication(ctx context.Context, a Actor, in ApplicationInp
 		} else if err != nil {
 			return err
 		}
-		if !c.Public() {
-			drawn, err := d.addSecret(ctx, tx, c.ID, now)
+		if HasSecret(c) {
+			drawn, err := d.addSecret(ctx, tx, c, now)
 			if err != nil {
 				return err
 			}
@@ -88,12 +91,20 @@ func (d *Desk) CreateApplication(ctx context.Context, a Actor, in ApplicationInp
 	return c, secret, nil
 }
 
-// addSecret draws a secret and stores its hash.
-func (d *Desk) addSecret(ctx context.Context, tx store.Store, clientID string, now time.Time) (mint.Drawn, error) {
+// HasSecret reports whether a client authenticates by a secret that the desk draws.
+func HasSecret(c *oauth.Client) bool {
+	return !c.Public() && c.AuthMethod != oauth.AuthPrivateKeyJWT
+}
+
+// addSecret draws a secret and stores its hash; and, for a client that signs with
+// it, the secret itself, sealed.
+func (d *Desk) addSecret(ctx context.Context, tx store.Store, c *oauth.Client, now time.Time) (mint.Drawn, error) {
 	drawn := d.mint.Draw(mint.ClientSecret, now)
-	return drawn, tx.CreateClientSecret(ctx, &oauth.ClientSecret{
-		ID: drawn.ID, ClientID: clientID, Hash: drawn.Hash, Hint: drawn.Hint, CreatedAt: now,
-	})
+	row := &oauth.ClientSecret{ID: drawn.ID, ClientID: c.ID, Hash: drawn.Hash, Hint: drawn.Hint, CreatedAt: now}
+	if c.AuthMethod == oauth.AuthSecretJWT {
+		row.Sealed = d.seal(drawn.Secret, drawn.ID)
+	}
+	return drawn, tx.CreateClientSecret(ctx, row)
 }
 
 // client finds a client that the actor may see. ErrNotFound.
@@ -122,8 +133,9 @@ func (d *Desk) changeable(ctx context.Context, s store.Store, a Actor, id string
 }
 
 // UpdateApplication changes a client. Neither its id nor a secret changes; a
-// public client that becomes confidential has no secret until RotateSecret, and
-// the secrets of one that becomes public stop working. Errors: [ErrNotFound],
+// client that comes to need a secret, or one to sign with, has none until
+// RotateSecret, and the secrets of one that needs none any more stop working. A
+// client that is a document says itself what it is. Errors: [ErrNotFound],
 // [*Invalid], [*Refused].
 func (d *Desk) UpdateApplication(ctx context.Context, a Actor, id string, in ApplicationInput) (*oauth.Client, error) {
 	return d.EditApplication(ctx, a, id, func(oauth.Client) ApplicationInput { return in })
@@ -142,10 +154,21 @@ func (d *Desk) EditApplication(ctx context.Context, a Actor, id string, edit fun
 	if err := d.checkOwner(ctx, edit(*c).Owner); err != nil {
 		return nil, err
 	}
+	if in := edit(*c); in.Metadata != nil {
+		next := *c
+		next.Metadata, next.RedirectURIs = *in.Metadata, in.RedirectURIs
+		if err := d.checkSector(ctx, in, &next); err != nil {
+			return nil, err
+		}
+	}
 	err = d.store.InTx(ctx, func(ctx context.Context, tx store.Store) (err error) {
 		if c, err = d.changeable(ctx, tx, a, id); err != nil {
 			return err
 		}
+		if c.Registration == oauth.RegisteredByDocument {
+			return &Refused{"This application is described by the document at its own address, so it cannot be changed here. It can be disabled."}
+		}
+		before := c.AuthMethod
 		in := edit(*c)
 		if in.ID != "" && in.ID != id {
 			return &Refused{"The client id of an application cannot be changed."}
@@ -161,7 +184,7 @@ func (d *Desk) EditApplication(ctx context.Context, a Actor, id string, edit fun
 		if err := tx.UpdateClient(ctx, c); err != nil {
 			return err
 		}
-		if c.Public() {
+		if !HasSecret(c) || c.AuthMethod == oauth.AuthSecretJWT && before != c.AuthMethod {
 			if err := tx.ExpireClientSecrets(ctx, id, "", c.UpdatedAt); err != nil {
 				return err
 			}
@@ -214,6 +237,9 @@ func (d *Desk) RotateSecret(ctx context.Context, a Actor, id string, keepOld tim
 		if c.Public() {
 			return &Refused{"A public application has no secret."}
 		}
+		if !HasSecret(c) {
+			return &Refused{"This application authenticates by keys of its own and has no secret."}
+		}
 		if err := withinLimit(a, c, oauth.Client{}); err != nil {
 			return err
 		}
@@ -227,7 +253,7 @@ func (d *Desk) RotateSecret(ctx context.Context, a Actor, id string, keepOld tim
 				return err
 			}
 		}
-		drawn, err := d.addSecret(ctx, tx, id, now)
+		drawn, err := d.addSecret(ctx, tx, c, now)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/clientmeta"
 	"github.com/valetkey/valetkey/internal/mint"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
@@ -19,6 +20,11 @@ type Config struct {
 	Users  oauth.UserSource
 	Now    func() time.Time
 	Policy Policy
+	// Metadata says what clients may be registered with beyond RFC 6749; nil: nothing.
+	Metadata *clientmeta.Rules
+	// Seal encrypts a client secret that the server must read again
+	// (client_secret_jwt); nil: there are none.
+	Seal func(secret oauth.Secret, id string) string
 }
 
 // Policy is what the operator allows. It binds people; an [Actor] that is the
@@ -53,6 +59,8 @@ type Desk struct {
 	users  oauth.UserSource
 	now    func() time.Time
 	policy Policy
+	rules  *clientmeta.Rules
+	seal   func(oauth.Secret, string) string
 }
 
 // New returns a desk. It refuses a configuration that lacks a part or
@@ -79,7 +87,7 @@ func New(c Config) (*Desk, error) {
 	}
 	// What a call returns is what the store gives back later.
 	now := func() time.Time { return instant(c.Now()) }
-	return &Desk{store: c.Store, mint: c.Mint, scopes: c.Scopes, users: c.Users, now: now, policy: p}, nil
+	return &Desk{store: c.Store, mint: c.Mint, scopes: c.Scopes, users: c.Users, now: now, policy: p, rules: c.Metadata, seal: c.Seal}, nil
 }
 
 // Policy returns the policy with its defaults filled in, for forms.
