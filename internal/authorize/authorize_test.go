@@ -36,7 +36,7 @@ func wantError(t *testing.T, what string, r oauthtest.Reply, uri, code, state st
 		t.Errorf("%s: state, iss or code are not right: %v", what, back)
 	}
 	for name := range back {
-		if !strings.Contains(" error error_description error_uri state iss ", " "+name+" ") {
+		if !strings.Contains(" error error_description error_uri state iss session_state ", " "+name+" ") {
 			t.Errorf("%s: unexpected parameter %s", what, name)
 		}
 	}

@@ -84,7 +84,7 @@ func notSupported(by carrier) error {
 // contradict the response type beside it, and carries no other object (RFC 9101
 // §4, §6.3, OpenID Connect Core §6.1).
 func (a *Room) consistent(q *request, inside form.Values) error {
-	in, beside := inside["response_type"], q.sent["response_type"]
+	in, beside := canonical(inside["response_type"]), canonical(q.sent["response_type"])
 	switch {
 	case in != "" && beside != "" && in != beside:
 		return &oauth.Error{Code: oauth.InvalidRequestObject, Description: "The response_type inside the request object is not the response_type beside it."}
