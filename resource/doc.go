@@ -12,9 +12,11 @@
 // [Guard.AllowAnonymous] lets a request without any credential pass. A guarded
 // handler learns whom it serves from [PrincipalFrom].
 //
-// What verifies a token is a [Verifier]. [Introspection] asks the
-// authorization server (RFC 7662); within the server's own process its guards
-// look the token up themselves.
+// What verifies a token is a [Verifier]. [Introspection] asks the authorization
+// server about each (RFC 7662) and learns at once, or after the time that it is
+// told to remember, that one was revoked. [JWT] checks tokens in JWT form (RFC
+// 9068) by the server's published keys and asks nobody. Within the server's own
+// process its guards look the token up themselves.
 //
 // # How a token is read
 //

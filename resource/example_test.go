@@ -76,6 +76,24 @@ func ExampleGuard_AllowAnonymous() {
 	// 401 Bearer realm="api", error="invalid_token", error_description="The access token is unknown, expired or revoked."
 }
 
+// An API in another process checks tokens in JWT form by itself.
+func ExampleJWT() {
+	verify, err := resource.JWT(resource.JWTConfig{
+		Issuer:   "https://id.example.org",
+		Audience: "https://api.example.org", // what clients send as resource
+		JWKS:     "https://id.example.org/oauth/jwks",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	guard, err := resource.New(resource.Config{Verify: verify})
+	if err != nil {
+		log.Fatal(err)
+	}
+	show(guard.RequireScopes("records:read")(http.NotFoundHandler()), "not-a-jwt")
+	// Output: 401 Bearer realm="api", error="invalid_token", error_description="The access token is not one that this API takes, or it has expired."
+}
+
 // An API in another process asks the authorization server about each token.
 func ExampleIntrospection() {
 	verify, err := resource.Introspection(resource.IntrospectionConfig{

@@ -8,7 +8,7 @@ var rules = map[string]rule{
 	"oauth":    {},
 	"store":    {imports: "oauth"},
 	"grant":    {imports: "oauth store"},
-	"resource": {imports: "oauth", entry: true}, // runs in other people's processes
+	"resource": {imports: "oauth", external: "github.com/go-jose/go-jose", entry: true}, // runs in other people's processes
 
 	// Stores.
 	"store/memstore":  {imports: "oauth store"},
