@@ -321,3 +321,29 @@ func accepted(t *testing.T, uri string, typ oauth.ApplicationType) {
 		t.Fatalf("%q does not match itself", uri)
 	}
 }
+
+func TestA14_PlainHTTPIsForLoopback(t *testing.T) {
+	t.Parallel()
+	for uri, want := range map[string]bool{
+		"https://app.example/cb": true, "http://127.0.0.1/cb": true, "http://[::1]:8080/cb": true, "http://localhost:5100/cb": true,
+		"http://app.example/cb": false, "http://127.0.0.1.evil.test/cb": false, "http://localhost.evil.test/cb": false, "http://10.0.0.1/cb": false,
+	} {
+		for _, typ := range []oauth.ApplicationType{oauth.WebApplication, oauth.BrowserApplication, oauth.NativeApplication} {
+			if err := redirecturi.Validate(uri, typ); (err == nil) != want {
+				t.Errorf("%s of a %s application: %v", uri, typ, err)
+			}
+		}
+	}
+}
+
+func TestA15_SchemesAreDomainNames(t *testing.T) {
+	t.Parallel()
+	for uri, want := range map[string]bool{"com.example.app:/cb": true, "org.example:/cb": true, "myapp:/cb": false, "app:cb": false} {
+		if err := redirecturi.Validate(uri, oauth.NativeApplication); (err == nil) != want {
+			t.Errorf("%s: %v", uri, err)
+		}
+		if redirecturi.Validate(uri, oauth.WebApplication) == nil {
+			t.Errorf("%s is allowed on the web", uri)
+		}
+	}
+}
