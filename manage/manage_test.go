@@ -41,7 +41,7 @@ type office struct {
 	now   time.Time
 }
 
-func newOffice(t *testing.T, p manage.Policy) *office {
+func newOffice(t *testing.T, p manage.Policy, change ...func(*manage.Config)) *office {
 	t.Helper()
 	o := &office{t: t, store: memstore.New(), now: start}
 	var err error
@@ -56,11 +56,15 @@ func newOffice(t *testing.T, p manage.Policy) *office {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Desk, err = manage.New(manage.Config{
+	config := manage.Config{
 		Store: o.store, Mint: o.mint, Scopes: scopes, Policy: p,
 		Now:   func() time.Time { o.now = o.now.Add(time.Millisecond); return o.now },
 		Users: people{"ada": {Subject: "ada"}, "eve": {Subject: "eve"}, "root": {Subject: "root", Admin: true}},
-	})
+	}
+	for _, c := range change {
+		c(&config)
+	}
+	o.Desk, err = manage.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
