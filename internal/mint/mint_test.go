@@ -130,7 +130,7 @@ func TestSuccessorIsDerivedAndKnownAgain(t *testing.T) {
 }
 
 // RFC 6749 §10.10: at least 128 bits that cannot be guessed.
-func TestSecretsAreRandom(t *testing.T) {
+func TestT10_SecretsAreRandom(t *testing.T) {
 	t.Parallel()
 	m := newMint(t)
 	const n = 10_000

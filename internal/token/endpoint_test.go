@@ -104,7 +104,7 @@ func TestM07_RepeatedTokenParameters(t *testing.T) {
 	e.Token(spa, form).Want(t, 200, "")
 }
 
-func TestCredentialsInTheQueryAreRefused(t *testing.T) {
+func TestT1_CredentialsInTheQueryAreRefused(t *testing.T) {
 	t.Parallel()
 	e := oauthtest.New(t, oauthtest.Options{})
 	web := e.Web()
