@@ -13,7 +13,7 @@ import (
 	"github.com/valetkey/valetkey/oauth"
 )
 
-func TestPaths(t *testing.T) {
+func TestMetadata1_Paths(t *testing.T) {
 	t.Parallel()
 	const oauth, openid = "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"
 	for issuer, want := range map[string][]string{
@@ -107,7 +107,7 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-func TestOnlyRegisteredNames(t *testing.T) {
+func TestR2_OnlyRegisteredNames(t *testing.T) {
 	t.Parallel()
 	d := discovery.Document{}
 	if err := d.Set("valetkey_version", "1"); err == nil || len(d) != 0 {
@@ -150,7 +150,7 @@ func TestETag(t *testing.T) {
 }
 
 // What the document says works, and what works it says.
-func TestDocumentTellsTheTruth(t *testing.T) {
+func TestMetadata2_DocumentTellsTheTruth(t *testing.T) {
 	t.Parallel()
 	for _, o := range []oauthtest.Options{{}, {Password: true, Implicit: true}} {
 		e := oauthtest.New(t, o)
