@@ -78,7 +78,7 @@ var documents = []struct{ name, title string }{
 var (
 	wrapped   = regexp.MustCompile(`\n\s*//\s?`)
 	citation  = regexp.MustCompile(`((?:RFC \d+|(?:OpenID Connect|OAuth|NIST SP)(?: [A-Z0-9][A-Za-z0-9.-]*)+))(?: 1\.0)? (§[0-9A-Z][0-9A-Za-z.]*(?:(?:,| and|, and)? §[0-9A-Z][0-9A-Za-z.]*)*)`)
-	reqTest   = regexp.MustCompile(`(?m)^func (Test((?:[RBCDLATVPESM]|Bearer|Metadata)\d+|3P)[A-Z_]\w*)\(`)
+	reqTest   = regexp.MustCompile(`(?m)^func (Test((?:(?:(?:[RBCDLATVPESM]|Bearer|Metadata)\d+|3P)_)+)[A-Z]\w*)\(`)
 	numbering = regexp.MustCompile(`\d+|\D+`)
 )
 
@@ -94,8 +94,10 @@ func TestSpecs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, m := range reqTest.FindAllSubmatch(source, -1) {
-				tests[string(m[2])] = append(tests[string(m[2])], fmt.Sprintf("`%s` %s", dir, m[1]))
+			for _, m := range reqTest.FindAllStringSubmatch(string(source), -1) {
+				for _, id := range strings.Split(strings.TrimSuffix(m[2], "_"), "_") {
+					tests[id] = append(tests[id], fmt.Sprintf("`%s` %s", dir, m[1]))
+				}
 			}
 			if strings.HasSuffix(file, "_test.go") {
 				continue
