@@ -62,13 +62,15 @@ func TestDiscover(t *testing.T) {
 	var s *httptest.Server
 	named := func(w http.ResponseWriter, r *http.Request) { says(200, `{"issuer":"`+s.URL+`/tenant"}`)(w, r) }
 	s = wrongServer(t, map[string]http.HandlerFunc{
-		"/.well-known/openid-configuration":               says(200, `{"issuer":"https://somebody.example","token_endpoint":"https://somebody.example/t"}`),
-		"/.well-known/oauth-authorization-server/tenant":  named,
-		"/json/.well-known/openid-configuration":          says(200, `<html>`),
-		"/down/.well-known/openid-configuration":          says(502, `<html>`),
-		"/large/.well-known/openid-configuration":         says(200, `{"issuer":"`+strings.Repeat("x", MaxBody)+`"}`),
-		"/secret/.well-known/openid-configuration":        says(403, `{}`),
-		"/elsewhere/.well-known/openid-configuration":     func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://id.example.org/", http.StatusFound) },
+		"/.well-known/openid-configuration":              says(200, `{"issuer":"https://somebody.example","token_endpoint":"https://somebody.example/t"}`),
+		"/.well-known/oauth-authorization-server/tenant": named,
+		"/json/.well-known/openid-configuration":         says(200, `<html>`),
+		"/down/.well-known/openid-configuration":         says(502, `<html>`),
+		"/large/.well-known/openid-configuration":        says(200, `{"issuer":"`+strings.Repeat("x", MaxBody)+`"}`),
+		"/secret/.well-known/openid-configuration":       says(403, `{}`),
+		"/elsewhere/.well-known/openid-configuration": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://id.example.org/", http.StatusFound)
+		},
 		"/oauthonly/.well-known/openid-configuration":     says(404, ``),
 		"/.well-known/oauth-authorization-server/missing": says(404, ``),
 	})
@@ -248,11 +250,13 @@ func TestOddAnswers(t *testing.T) {
 		"/html":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502); io.WriteString(w, "<html>") },
 		"/refused":  says(400, `{"error":"invalid_grant","error_description":"It has expired."}`),
 		"/elsewhat": says(200, `{"error":"invalid_grant"}`),
-		"/redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/refused", http.StatusTemporaryRedirect) },
-		"/nothing":  says(200, `{}`),
-		"/expired":  says(400, `{"error":"expired_token"}`),
-		"/device":   says(200, `{"device_code":"d","user_code":"u","verification_uri":"https://x/","interval":1,"expires_in":60}`),
-		"/denied":   says(403, `{"error":"access_denied","error_description":"No."}`),
+		"/redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/refused", http.StatusTemporaryRedirect)
+		},
+		"/nothing": says(200, `{}`),
+		"/expired": says(400, `{"error":"expired_token"}`),
+		"/device":  says(200, `{"device_code":"d","user_code":"u","verification_uri":"https://x/","interval":1,"expires_in":60}`),
+		"/denied":  says(403, `{"error":"access_denied","error_description":"No."}`),
 		"/jwt": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/jwt; charset=x")
 			io.WriteString(w, "a.b.c\n")
