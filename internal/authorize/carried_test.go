@@ -123,7 +123,7 @@ func TestF4_AnotherAccount(t *testing.T) {
 
 func TestP1_PlainRequestsWherePushingIsRequired(t *testing.T) {
 	t.Parallel()
-	strict := oauthtest.New(t, oauthtest.Options{OpenID: true, Config: func(c *valetkey.Config) { c.RequirePushed = true }})
+	strict := oauthtest.New(t, oauthtest.Options{OpenID: true, Configure: func(c *valetkey.Config) { c.RequirePushed = true }})
 	plain := openIDProvider(t)
 	for name, tt := range map[string]struct {
 		e *oauthtest.Engine

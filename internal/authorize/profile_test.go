@@ -21,7 +21,7 @@ func TestB14_ProfileDecidesOnPKCE(t *testing.T) {
 		{oauth.ProfileCertification, oauth.ProfileDefault, false},
 		{oauth.ProfileCertification, oauth.ProfileCertification, true},
 	} {
-		e := oauthtest.New(t, oauthtest.Options{Config: func(c *valetkey.Config) { c.Profile = tt.server }})
+		e := oauthtest.New(t, oauthtest.Options{Configure: func(c *valetkey.Config) { c.Profile = tt.server }})
 		web := e.AddClient(oauth.Client{AuthMethod: oauth.AuthBasic, RedirectURIs: []string{"https://web.test/cb"}, RequirePKCE: true, Profile: tt.client,
 			GrantTypes: []string{oauth.GrantAuthorizationCode}})
 		page := e.SignIn("alice").Authorize(oauthtest.Request(web, "code_challenge", "", "code_challenge_method", ""))

@@ -17,7 +17,7 @@ const records, archive = "https://records.test/api", "https://archive.test"
 // withResources knows two resources beside itself.
 func withResources(t *testing.T) *oauthtest.Engine {
 	t.Helper()
-	return oauthtest.New(t, oauthtest.Options{OpenID: true, Implicit: true, Config: func(c *valetkey.Config) {
+	return oauthtest.New(t, oauthtest.Options{OpenID: true, Implicit: true, Configure: func(c *valetkey.Config) {
 		c.Resources = []oauth.Resource{{URI: records, Name: "The records"}, {URI: archive, Format: oauth.FormatJWT}}
 	}})
 }

@@ -55,7 +55,7 @@ func mustRequest(t *testing.T, address string) *http.Request {
 
 func TestE1_DeviceAuthorizationRefusals(t *testing.T) {
 	t.Parallel()
-	e := oauthtest.New(t, oauthtest.Options{Config: func(c *valetkey.Config) {
+	e := oauthtest.New(t, oauthtest.Options{Configure: func(c *valetkey.Config) {
 		c.Resources = []oauth.Resource{{URI: "https://api.example"}}
 	}})
 	tv := television(e)
@@ -286,7 +286,7 @@ func TestM75_DeviceOfTheDisabled(t *testing.T) {
 // The tokens are for the resources that the person was asked about, or for less.
 func TestE1_Resources(t *testing.T) {
 	t.Parallel()
-	e := oauthtest.New(t, oauthtest.Options{Config: func(c *valetkey.Config) {
+	e := oauthtest.New(t, oauthtest.Options{Configure: func(c *valetkey.Config) {
 		c.Resources = []oauth.Resource{{URI: "https://api.example", Name: "Archive"}, {URI: "https://other.example"}}
 	}})
 	tv := television(e)

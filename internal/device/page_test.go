@@ -64,7 +64,7 @@ func TestE1_LinkFillsInAndDoesNoMore(t *testing.T) {
 
 func TestE1_IsThisYou(t *testing.T) {
 	t.Parallel()
-	e := oauthtest.New(t, oauthtest.Options{Config: behindProxy})
+	e := oauthtest.New(t, oauthtest.Options{Configure: behindProxy})
 	tv := television(e)
 	begun := at(t, e, "192.0.2.77", "TvApp/2.1 <b>\u202e", "/oauth/device_authorization", url.Values{"client_id": {tv.ID}, "scope": {"records:read records:write test:scope"}})
 	code := userCode(t, begun)
@@ -330,7 +330,7 @@ func TestA13_DevicePagesCannotBeFramed(t *testing.T) {
 // What the machine at the other end says of itself fits the store, whatever it is.
 func TestOddAgents(t *testing.T) {
 	t.Parallel()
-	e := oauthtest.New(t, oauthtest.Options{Config: behindProxy})
+	e := oauthtest.New(t, oauthtest.Options{Configure: behindProxy})
 	tv := television(e)
 	alice := e.SignIn("alice")
 	for _, agent := range []string{"", "\xff\xfe", strings.Repeat("ü", 300), "a\tb"} {

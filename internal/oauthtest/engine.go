@@ -39,14 +39,12 @@ type Options struct {
 	Password bool
 	// OpenID gives the server a keyring: it can sign, and is an OpenID Provider.
 	OpenID bool
-	// Configure changes the rest.
+	// Configure changes the rest; nil: nothing.
 	Configure func(*valetkey.Config)
 	Implicit, Hybrid, RotateAll, AlwaysConsent, ErrorRedirect, OptionalPKCE,
 	OneTokenPerClient, TokenUser, UnknownClient404, AsOwner, Development bool
 	// Immortal lets refresh tokens live until they are revoked.
 	Immortal bool
-	// Config changes what the other options do not know; nil: nothing.
-	Config func(*valetkey.Config)
 }
 
 // Engine is a server on loopback.
@@ -127,9 +125,6 @@ func (e *Engine) config(o Options) valetkey.Config {
 	}
 	if o.Password {
 		c.Password = e.Users.verify
-	}
-	if o.Config != nil {
-		o.Config(&c)
 	}
 	return c
 }

@@ -23,7 +23,7 @@ import (
 // how they were signed in then, the resources from what they were asked about.
 func TestE1_WhatTheDeviceGets(t *testing.T) {
 	t.Parallel()
-	e := oauthtest.New(t, oauthtest.Options{Config: func(c *valetkey.Config) {
+	e := oauthtest.New(t, oauthtest.Options{Configure: func(c *valetkey.Config) {
 		c.Keyring = keyring.Line("test")
 		c.Resources = []oauth.Resource{{URI: "https://a.example"}, {URI: "https://b.example"}}
 	}})

@@ -113,7 +113,7 @@ func TestIDTokensOfParallelRefreshes(t *testing.T) {
 
 func TestBearer4_JWTAccessTokens(t *testing.T) {
 	t.Parallel()
-	e := oauthtest.New(t, oauthtest.Options{OpenID: true, Config: func(c *valetkey.Config) {
+	e := oauthtest.New(t, oauthtest.Options{OpenID: true, Configure: func(c *valetkey.Config) {
 		c.Resources = []oauth.Resource{{URI: "https://jwt.test", Format: oauth.FormatJWT}, {URI: "https://plain.test"}}
 	}})
 	opaque, alice := e.Web(), e.SignIn("alice")

@@ -18,7 +18,7 @@ const r1, r2, r3 = "https://r1.test/api", "https://r2.test", "https://r3.test"
 
 // withResources knows three resources beside itself.
 func withResources(t *testing.T, s store.Store) *oauthtest.Engine {
-	return oauthtest.New(t, oauthtest.Options{Store: s, Password: true, Config: func(c *valetkey.Config) {
+	return oauthtest.New(t, oauthtest.Options{Store: s, Password: true, Configure: func(c *valetkey.Config) {
 		c.Resources = []oauth.Resource{{URI: r1}, {URI: r2}, {URI: r3}}
 	}})
 }
