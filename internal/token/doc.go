@@ -5,10 +5,19 @@
 // to its registration, the user looked up, and then, in one transaction, the
 // grant type's handler decides and issue.go makes the tokens. Whatever a
 // handler refuses is committed with what it wrote; any other error undoes
-// everything.
+// everything. ID tokens, and access tokens in JWT form, are signed after the
+// transaction.
 //
-// Each grant type is a file: authcode.go, refresh.go, clientcredentials.go and
-// password.go. One that the server does not offer is not in Config.Grants.
+// Each grant type is a file: authcode.go, refresh.go, device.go,
+// clientcredentials.go and password.go. One that the server does not offer is not
+// in Config.Grants.
+//
+// # Resources
+//
+// What an authorization named as resource bounds all its tokens (RFC 8707 §2.2). A
+// token request may ask for less, each time for something else; a refresh token
+// keeps the whole bound. A resource that is refused leaves code and refresh token
+// as they were.
 //
 // # Refresh tokens
 //
