@@ -111,6 +111,12 @@ type Clients interface {
 	// TouchClientSecret records a use at now, unless one was recorded in the
 	// minute before.
 	TouchClientSecret(ctx context.Context, id string, now time.Time) error
+	// SealedSecrets returns the secrets of all clients that are also kept sealed,
+	// expired ones too, by id.
+	SealedSecrets(ctx context.Context) ([]*oauth.ClientSecret, error)
+	// ResealClientSecret replaces the sealed secret if it is still the old one.
+	// ErrUsed if it is not; ErrNotFound.
+	ResealClientSecret(ctx context.Context, id, old, sealed string) error
 	// ExpireClientSecrets makes the client's secrets that live beyond at, except
 	// the one named, expire at that time.
 	ExpireClientSecrets(ctx context.Context, clientID, except string, at time.Time) error

@@ -404,3 +404,26 @@ func (b *breaking) ResealKey(ctx context.Context, id, old, sealed string) error 
 	b.left--
 	return b.Store.ResealKey(ctx, id, old, sealed)
 }
+
+// The secret of a client that signs with it is sealed by the same keyring.
+func TestParity61_ResealCoversClientSecrets(t *testing.T) {
+	t.Parallel()
+	ctx, c, st := t.Context(), &clock{start}, memstore.New()
+	oldLine, newLine := keyring.Line("old"), keyring.Line("new")
+	must(t, st.CreateClient(ctx, &oauth.Client{ID: "signs", CreatedAt: start}))
+	must(t, st.CreateClientSecret(ctx, &oauth.ClientSecret{ID: "s1", ClientID: "signs", CreatedAt: start,
+		Sealed: ring(t, oldLine).Seal([]byte("the secret"), keyring.ClientSecretPlace("s1"))}))
+	both := keys.New(keys.Config{Store: st, Ring: ring(t, newLine, oldLine), Now: c.Now})
+	if err := both.Droppable(ctx, "old"); err == nil {
+		t.Error("a key that seals a client secret may be dropped")
+	}
+	if n, err := both.Reseal(ctx); n != 1 || err != nil {
+		t.Errorf("resealed %d, %v", n, err)
+	}
+	must(t, both.Droppable(ctx, "old"))
+	secrets, err := st.SealedSecrets(ctx)
+	must(t, err)
+	if plain, err := ring(t, newLine).Open(secrets[0].Sealed, keyring.ClientSecretPlace("s1")); err != nil || string(plain) != "the secret" {
+		t.Errorf("opened %q, %v", plain, err)
+	}
+}

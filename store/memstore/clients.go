@@ -236,6 +236,35 @@ func (s *Store) TouchClientSecret(ctx context.Context, id string, now time.Time)
 	})
 }
 
+// SealedSecrets implements [store.Clients].
+func (s *Store) SealedSecrets(ctx context.Context) ([]*oauth.ClientSecret, error) {
+	var out []*oauth.ClientSecret
+	err := s.do(ctx, func() error {
+		for _, secret := range s.secrets {
+			if secret.Sealed != "" {
+				out = append(out, copySecret(secret))
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(out, func(a, b *oauth.ClientSecret) int { return strings.Compare(a.ID, b.ID) })
+	return out, err
+}
+
+// ResealClientSecret implements [store.Clients].
+func (s *Store) ResealClientSecret(ctx context.Context, id, old, sealed string) error {
+	return s.do(ctx, func() error {
+		switch c := s.secrets[id]; {
+		case c == nil:
+			return store.ErrNotFound
+		case c.Sealed != old:
+			return store.ErrUsed
+		}
+		edit(s, s.secrets, id, func(r *oauth.ClientSecret) { r.Sealed = sealed })
+		return nil
+	})
+}
+
 // ExpireClientSecrets implements [store.Clients].
 func (s *Store) ExpireClientSecrets(ctx context.Context, clientID, except string, expires time.Time) error {
 	expires = at(expires)

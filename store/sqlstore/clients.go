@@ -173,6 +173,24 @@ func (s *Store) TouchClientSecret(ctx context.Context, id string, now time.Time)
 	return s.touch(ctx, sqlSecretIdle, sqlTouchSecret, id, minuteAgo, micros(now))
 }
 
+const sqlSealedSecrets = `SELECT ` + secretColumns + ` FROM oauth_client_secrets WHERE sealed IS NOT NULL ORDER BY id`
+
+// SealedSecrets implements [store.Clients].
+func (s *Store) SealedSecrets(ctx context.Context) ([]*oauth.ClientSecret, error) {
+	return rows(ctx, s, sqlSealedSecrets, nil, intoSecret)
+}
+
+const (
+	sqlResealSecret = `UPDATE oauth_client_secrets SET sealed = $2 WHERE id = $1 AND sealed = $3`
+	// A secret that is there and was not changed was not as the caller thought.
+	sqlSecretUsed = `SELECT 1 = 1 FROM oauth_client_secrets WHERE id = $1`
+)
+
+// ResealClientSecret implements [store.Clients].
+func (s *Store) ResealClientSecret(ctx context.Context, id, old, sealed string) error {
+	return s.use(ctx, sqlResealSecret, sqlSecretUsed, id, sealed, old)
+}
+
 const sqlExpireSecrets = `UPDATE oauth_client_secrets SET expires_at = $3
 	WHERE client_id = $1 AND id <> $2 AND (expires_at IS NULL OR expires_at > $3)`
 

@@ -104,6 +104,7 @@ func TestSQLTextUsesIndexes(t *testing.T) {
 		"sqlListClients": "oauth_clients", "sqlEvents": "oauth_events", "sqlTokens": "t", "sqlPurgeEvents": "oauth_events",
 		"sqlSigningKeys": "oauth_keys", "sqlSupersededGrants": "g", "sqlPurgeSecrets": "oauth_client_secrets",
 		"sqlDeleteRequestsOf": "oauth_requests", "sqlPurgeKeys": "oauth_keys",
+		"sqlSealedSecrets": "oauth_client_secrets USING INDEX oauth_client_secrets_sealed", // all of the few there are
 	}
 	for name, text := range sqlConstants(t) {
 		args := []any{}

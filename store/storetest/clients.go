@@ -220,6 +220,20 @@ var clientTests = map[string]func(*testing.T, *suite){
 		s.must(err)
 		equal(t, got, []*oauth.ClientSecret{other})
 		s.must(s.TouchClientSecret(s.ctx, "none", at))
+
+		sealed := &oauth.ClientSecret{ID: "s5", ClientID: "c2", Hash: hash("s5"), Sealed: "sealed5", CreatedAt: start, ExpiresAt: start}
+		s.must(s.CreateClientSecret(s.ctx, sealed))
+		got, err = s.SealedSecrets(s.ctx)
+		s.must(err)
+		equal(t, got, []*oauth.ClientSecret{sealed})
+		s.must(s.ResealClientSecret(s.ctx, "s5", "sealed5", "resealed"))
+		s.want(s.ResealClientSecret(s.ctx, "s5", "sealed5", "again"), store.ErrUsed)
+		s.want(s.ResealClientSecret(s.ctx, "s4", "sealed5", "again"), store.ErrUsed)
+		s.want(s.ResealClientSecret(s.ctx, "none", "sealed5", "again"), store.ErrNotFound)
+		sealed.Sealed = "resealed"
+		got, err = s.SealedSecrets(s.ctx)
+		s.must(err)
+		equal(t, got, []*oauth.ClientSecret{sealed})
 	},
 	"Ping": func(t *testing.T, s *suite) {
 		s.must(s.Ping(s.ctx))

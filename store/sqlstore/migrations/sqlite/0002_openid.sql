@@ -9,6 +9,7 @@ ALTER TABLE oauth_clients ADD COLUMN fingerprint TEXT;
 ALTER TABLE oauth_clients ADD COLUMN refresh_at INTEGER;
 
 ALTER TABLE oauth_client_secrets ADD COLUMN sealed TEXT; -- encrypted by the keyring
+CREATE INDEX oauth_client_secrets_sealed ON oauth_client_secrets (id) WHERE sealed IS NOT NULL;
 
 ALTER TABLE oauth_grants ADD COLUMN resources TEXT;
 ALTER TABLE oauth_grants ADD COLUMN authentication TEXT; -- a JSON object
