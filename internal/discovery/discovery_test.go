@@ -80,7 +80,7 @@ func TestDocument(t *testing.T) {
 	for name, want := range map[string][]string{
 		"grant_types_supported":                         {"authorization_code", "refresh_token"},
 		"response_types_supported":                      {"code"},
-		"response_modes_supported":                      {"query", "form_post"},
+		"response_modes_supported":                      {"query", "fragment", "form_post"},
 		"code_challenge_methods_supported":              {"S256"},
 		"scopes_supported":                              {"a", "user:email"},
 		"token_endpoint_auth_methods_supported":         {"client_secret_basic", "client_secret_post", "none"},

@@ -99,16 +99,14 @@ func endpoints(c Config) []member {
 // requests says what an authorization request may hold.
 func requests(c Config) []member {
 	signed := len(c.RequestObjectAlgs) > 0
-	modes := []string{"query"}
 	grants := c.Grants
 	if slices.ContainsFunc(c.ResponseTypes, func(t string) bool { return t != oauth.ResponseTypeCode }) {
-		modes = append(modes, "fragment")
 		grants = append(grants[:len(grants):len(grants)], oauth.GrantImplicit)
 	}
 	return []member{
 		{true, "scopes_supported", scopeNames(c.Scopes)},
 		{true, "response_types_supported", c.ResponseTypes},
-		{true, "response_modes_supported", append(modes, "form_post")},
+		{true, "response_modes_supported", []string{"query", "fragment", "form_post"}},
 		{true, "grant_types_supported", grants},
 		{true, "code_challenge_methods_supported", []string{proof.MethodS256}},
 		{true, "authorization_response_iss_parameter_supported", true}, // RFC 9207 §3
