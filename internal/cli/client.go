@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/valetkey/valetkey/internal/clientmeta"
 	"github.com/valetkey/valetkey/internal/config"
 	"github.com/valetkey/valetkey/manage"
 	"github.com/valetkey/valetkey/oauth"
@@ -15,31 +16,38 @@ import (
 
 func newClient(env *Env) *cobra.Command {
 	return group(&cobra.Command{Use: "client", Aliases: []string{"clients"}, Short: "Registered software"},
-		newClientCreate(env), newClientList(env), newClientShow(env), newClientUpdate(env), newClientRotate(env), newClientDelete(env))
+		newClientCreate(env), newClientList(env), newClientShow(env), newClientUpdate(env), newClientRotate(env), newClientDelete(env), newInitialToken(env))
 }
 
 // clientJSON is a client as the commands print it, with the names of RFC 7591
 // §2 where there are any.
 type clientJSON struct {
-	ID            string       `json:"client_id"`
-	Secret        string       `json:"client_secret,omitempty"` // once, when it is made
-	Name          string       `json:"client_name"`
-	Type          string       `json:"type"`
-	Description   string       `json:"description"`
-	Website       string       `json:"client_uri"`
-	Owner         string       `json:"owner"`
-	RedirectURIs  []string     `json:"redirect_uris"`
-	GrantTypes    []string     `json:"grant_types"`
-	AuthMethod    string       `json:"token_endpoint_auth_method"`
-	Scopes        []string     `json:"scopes"`
-	DefaultScopes []string     `json:"default_scopes"`
-	RequirePKCE   bool         `json:"require_pkce"`
-	FirstParty    bool         `json:"first_party"`
-	Internal      bool         `json:"internal"`
-	Disabled      bool         `json:"disabled"`
-	CreatedAt     *time.Time   `json:"created_at"`
-	Secrets       []secretJSON `json:"secrets,omitempty"`
-	Users         *int         `json:"users,omitempty"`
+	ID            string     `json:"client_id"`
+	Secret        string     `json:"client_secret,omitempty"` // once, when it is made
+	Name          string     `json:"client_name"`
+	Type          string     `json:"type"`
+	Description   string     `json:"description"`
+	Website       string     `json:"client_uri"`
+	Owner         string     `json:"owner"`
+	RedirectURIs  []string   `json:"redirect_uris"`
+	GrantTypes    []string   `json:"grant_types"`
+	AuthMethod    string     `json:"token_endpoint_auth_method"`
+	Scopes        []string   `json:"scopes"`
+	DefaultScopes []string   `json:"default_scopes"`
+	RequirePKCE   bool       `json:"require_pkce"`
+	FirstParty    bool       `json:"first_party"`
+	Internal      bool       `json:"internal"`
+	Disabled      bool       `json:"disabled"`
+	CreatedAt     *time.Time `json:"created_at"`
+	Registration  string     `json:"registration,omitempty"` // dynamic or document
+	Profile       string     `json:"profile,omitempty"`
+	// ApplicationType and Scope say once more in the words of RFC 7591, so that
+	// --metadata understands what was printed.
+	ApplicationType string `json:"application_type"`
+	Scope           string `json:"scope,omitempty"`
+	oauth.ClientMetadata
+	Secrets []secretJSON `json:"secrets,omitempty"`
+	Users   *int         `json:"users,omitempty"`
 }
 
 // secretJSON is what may be shown of a secret later.
@@ -56,6 +64,8 @@ func showClient(c *oauth.Client) clientJSON {
 		RedirectURIs: list(c.RedirectURIs), GrantTypes: list(c.GrantTypes), AuthMethod: string(c.AuthMethod),
 		Scopes: list(c.Scopes), DefaultScopes: list(c.DefaultScopes), RequirePKCE: c.RequirePKCE,
 		FirstParty: c.FirstParty, Internal: c.Internal, Disabled: c.Disabled, CreatedAt: stamp(c.CreatedAt),
+		Registration: string(c.Registration), Profile: string(c.Profile), ClientMetadata: c.Metadata,
+		ApplicationType: clientmeta.Describe(c).ApplicationType, Scope: oauth.ScopeString(c.Scopes),
 	}
 }
 
@@ -130,6 +140,7 @@ func clientRows(app *manage.Application) [][]string {
 		{"require_pkce", yesNo(c.RequirePKCE)}, {"first_party", yesNo(c.FirstParty)}, {"internal", yesNo(c.Internal)}, {"disabled", yesNo(c.Disabled)},
 		{"created", date(c.CreatedAt, "")},
 	}
+	rows = append(rows, metadataRows(c)...)
 	for _, s := range app.Secrets {
 		rows = append(rows, []string{"secret", "…" + s.Hint + ", made " + date(s.CreatedAt, "") + ", ends " + date(s.ExpiresAt, "never") + ", last used " + date(s.LastUsedAt, "never")})
 	}

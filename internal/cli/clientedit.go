@@ -15,6 +15,7 @@ type clientFlags struct {
 	in                         manage.ApplicationInput
 	typ, authMethod, owner     string
 	pkce, firstParty, internal bool
+	metadata                   metadataFlags
 }
 
 func (f *clientFlags) add(cmd *cobra.Command) {
@@ -25,7 +26,7 @@ func (f *clientFlags) add(cmd *cobra.Command) {
 	fs.StringVar(&f.in.Description, "description", "", "what it does, as `TEXT`")
 	fs.StringVar(&f.typ, "type", "", "`TYPE`: web, browser, native, service or legacy (default web)")
 	fs.BoolVar(&f.in.Public, "public", false, "it cannot keep a secret")
-	fs.StringVar(&f.authMethod, "auth-method", "", "`METHOD`: client_secret_basic, client_secret_post or none")
+	fs.StringVar(&f.authMethod, "auth-method", "", "`METHOD`: client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt or none")
 	fs.StringArrayVar(&f.in.GrantTypes, "grant", nil, "a grant `TYPE` it may use, device_code among them; may be given several times (default: that of --type)")
 	fs.StringArrayVar(&f.in.Scopes, "scope", nil, "a `SCOPE` it may ask for; may be given several times (default: every one that is not internal)")
 	fs.StringArrayVar(&f.in.DefaultScopes, "default-scope", nil, "a `SCOPE` it gets when it asks for none; may be given several times")
@@ -33,11 +34,15 @@ func (f *clientFlags) add(cmd *cobra.Command) {
 	fs.BoolVar(&f.pkce, "pkce", true, "refuse authorization requests without PKCE; --pkce=false allows them")
 	fs.BoolVar(&f.firstParty, "first-party", false, "it is our own software: people are not asked for consent, but for one on a device")
 	fs.BoolVar(&f.internal, "internal", false, "hide it from the settings pages")
+	f.metadata.add(fs)
 }
 
 // over is in with everything that the flags say in its place.
 func (f *clientFlags) over(cmd *cobra.Command, in manage.ApplicationInput) manage.ApplicationInput {
 	given := cmd.Flags().Changed
+	if doc := f.metadata.doc; doc != nil {
+		in = described(doc, in)
+	}
 	for name, set := range map[string]func(){
 		"name":          func() { in.Name = f.in.Name },
 		"redirect-uri":  func() { in.RedirectURIs = f.in.RedirectURIs },
@@ -58,6 +63,11 @@ func (f *clientFlags) over(cmd *cobra.Command, in manage.ApplicationInput) manag
 	}
 	if given("auth-method") {
 		in.AuthMethod, in.Public = oauth.AuthMethod(f.authMethod), oauth.AuthMethod(f.authMethod) == oauth.AuthNone
+	}
+	in.Metadata = f.metadata.over(cmd, in.Metadata)
+	if given("profile") {
+		profile := oauth.Profile(f.metadata.profile)
+		in.Profile = &profile
 	}
 	in.Owner = f.in.Owner
 	return in
@@ -126,7 +136,8 @@ The type decides what the client starts with:
   legacy   may also use the implicit and password grants, where they are on`,
 		Example: `  valetkey client create --name Uploader --redirect-uri https://uploader.example.org/callback
   valetkey client create --name TV --type native --grant device_code --grant refresh_token
-  valetkey client create --name Nightly --type service --scope records:read -o json`,
+  valetkey client create --name Nightly --type service --scope records:read -o json
+  valetkey client create --metadata client.json`,
 		Args: args(),
 	}
 	f.add(cmd)
@@ -134,7 +145,10 @@ The type decides what the client starts with:
 	out.flag(cmd)
 	s := beside(env, cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if f.in.Name == "" {
+		if err := f.metadata.read(env); err != nil {
+			return err
+		}
+		if f.in.Name == "" && (f.metadata.doc == nil || f.metadata.doc.Name == "") {
 			return usagef("--name is missing")
 		}
 		if err := out.check(); err != nil {
@@ -185,6 +199,9 @@ whole list; --scope "" empties it.`,
 }
 
 func (f *clientFlags) update(cmd *cobra.Command, h *house, out *output, id string, on, off bool) error {
+	if err := f.metadata.read(h.env); err != nil {
+		return err
+	}
 	ctx, desk := cmd.Context(), h.server.Desk()
 	app, err := h.application(ctx, id)
 	if err != nil {
@@ -195,7 +212,7 @@ func (f *clientFlags) update(cmd *cobra.Command, h *house, out *output, id strin
 	}
 	c, err := desk.EditApplication(ctx, operator, id, func(c oauth.Client) manage.ApplicationInput {
 		return f.over(cmd, manage.ApplicationInput{
-			Name: c.Name, Description: c.Description, Website: c.Website, RedirectURIs: c.RedirectURIs, Public: c.Public(),
+			Name: c.Name, Description: c.Description, Website: c.Website, RedirectURIs: c.RedirectURIs, Public: c.Public(), Metadata: &c.Metadata,
 		})
 	})
 	if err != nil {
@@ -207,7 +224,7 @@ func (f *clientFlags) update(cmd *cobra.Command, h *house, out *output, id strin
 		}
 		c.Disabled = off
 	}
-	if !app.Client.Public() || c.Public() || out.json() {
+	if !manage.HasSecret(c) || out.json() || manage.HasSecret(app.Client) && (c.AuthMethod == app.Client.AuthMethod || c.AuthMethod != oauth.AuthSecretJWT) {
 		return printClient(h.env, out, c, "")
 	}
 	h.env.printf("client_id: %s\nIt has no secret yet: \"valetkey client rotate-secret %s\" makes one.\n", c.ID, c.ID)

@@ -238,6 +238,7 @@ func TestParity60_TokensCreateAndDelete(t *testing.T)       { script(t, "token")
 func TestParity56_DeletingAUserDeletesTheRest(t *testing.T) { script(t, "cascade") }
 func TestUsers(t *testing.T)                                { script(t, "user") }
 func TestClients(t *testing.T)                              { script(t, "client") }
+func TestClientMetadata(t *testing.T)                       { script(t, "metadata") }
 func TestFirstCommands(t *testing.T)                        { script(t, "first") }
 func TestServe(t *testing.T)                                { script(t, "serve") }
 func TestIssuerWithPath(t *testing.T)                       { script(t, "path") }

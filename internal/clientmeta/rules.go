@@ -138,27 +138,32 @@ func responsesOf(grants, offered []string) []string {
 	return nil
 }
 
-// applicationType: OpenID Connect Dynamic Client Registration §2. Our own types
-// are finer, and follow from the rest.
+// applicationType: OpenID Connect Dynamic Client Registration §2.
 func applicationType(d *Document, c *oauth.Client) error {
+	if d.ApplicationType != "" && d.ApplicationType != "web" && d.ApplicationType != "native" {
+		return bad("application_type", "must be web or native.")
+	}
+	c.Type = d.TypeOf(c.GrantTypes, c.AuthMethod)
+	return nil
+}
+
+// TypeOf is our own type of a client with those grant types: they are finer than
+// those of the specification, and follow from the rest.
+func (d *Document) TypeOf(grants []string, method oauth.AuthMethod) oauth.ApplicationType {
+	public := method == oauth.AuthNone
 	switch {
 	case d.ApplicationType == "native":
-		c.Type = oauth.NativeApplication
-	case d.ApplicationType != "" && d.ApplicationType != "web":
-		return bad("application_type", "must be web or native.")
-	case c.MayUse(oauth.GrantImplicit):
-		c.Type = oauth.LegacyApplication
-	case len(d.RedirectURIs) == 0 && !slices.ContainsFunc(c.GrantTypes, redirects):
-		c.Type = oauth.ServiceApplication
-		if c.Public() {
-			c.Type = oauth.NativeApplication
-		}
-	case c.Public():
-		c.Type = oauth.BrowserApplication
-	default:
-		c.Type = oauth.WebApplication
+		return oauth.NativeApplication
+	case slices.Contains(grants, oauth.GrantImplicit), slices.Contains(grants, oauth.GrantPassword):
+		return oauth.LegacyApplication
+	case len(d.RedirectURIs) == 0 && !slices.ContainsFunc(grants, redirects) && public:
+		return oauth.NativeApplication
+	case len(d.RedirectURIs) == 0 && !slices.ContainsFunc(grants, redirects):
+		return oauth.ServiceApplication
+	case public:
+		return oauth.BrowserApplication
 	}
-	return nil
+	return oauth.WebApplication
 }
 
 // names: what people will read.
