@@ -48,7 +48,8 @@ func newDev(env *Env) *cobra.Command {
 		Short: "Run a server to try things on",
 		Long: `Runs a server for development on a database that it makes itself, with two demo
 users, the scope test:scope, a protected resource at / and everything that
-Invenio-OAuth2Server did switched on. It listens on this machine only.`,
+Invenio-OAuth2Server did switched on. Clients may register themselves. It listens
+on this machine only.`,
 		Example: `  valetkey dev
   valetkey dev --fresh
   valetkey dev teardown`,
@@ -166,6 +167,9 @@ func devSettings(path, addr string) (*config.Loaded, error) {
 		"password-grant": "true",
 		"test-endpoints": "true",
 		"compat-invenio": "true",
+		// Programs that find a server and register themselves can be tried on it.
+		"registration-mode":        "open",
+		"client-documents-enabled": "true",
 		"scopes": `[{name: test:scope, group: Test, title: Test scope, description: Read the sample resource and the test endpoints},
 			{name: test:internal, group: Test, title: Internal test scope, description: Only the operator can give this away, internal: true}]`,
 		"server-drain": "0s",
