@@ -1,7 +1,6 @@
 package interop
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -323,17 +322,10 @@ func TestGoOIDC_DeviceFlow(t *testing.T) {
 func TestGoOIDC_KeySet(t *testing.T) {
 	t.Parallel()
 	h := start(t)
-	resp, err := http.Get(h.Issuer + "/.well-known/openid-configuration")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
 	var m struct {
 		URI string `json:"jwks_uri"`
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&m); err != nil {
-		t.Fatal(err)
-	}
+	h.metadata(t, &m)
 	keys := oidc.NewRemoteKeySet(t.Context(), m.URI)
 	rp := newGoOIDC(t, h, h.register(t, confidential()), oidc.ScopeOpenID)
 	token, _ := rp.signIn(t, h.visitor(t))

@@ -1,9 +1,11 @@
 package interop
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -60,7 +62,7 @@ func open(ctx context.Context, dir string) (*house, error) {
 		return nil, err
 	}
 	// /oauth/info, a resource to try tokens on.
-	site.Env = append(site.Env, "VALETKEY_TEST_ENDPOINTS=true")
+	site.Env = append(site.Env, "VALETKEY_TEST_ENDPOINTS=true", "VALETKEY_REGISTRATION_MODE=open", "VALETKEY_REGISTRATION_BURST=1000", "VALETKEY_FETCH_ALLOW=127.0.0.1")
 	claims, err := filepath.Abs("claims.json")
 	if err != nil {
 		return nil, err
@@ -91,7 +93,7 @@ type client struct {
 // metadata is what a client says about itself (RFC 7591 §2).
 type metadata map[string]any
 
-// register registers a client from the command line.
+// register registers a client as it would itself (RFC 7591 §3).
 func (h *house) register(t *testing.T, m metadata) client {
 	t.Helper()
 	if m["client_name"] == nil {
@@ -101,11 +103,31 @@ func (h *house) register(t *testing.T, m metadata) client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "client.json")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
+	var published struct {
+		URL string `json:"registration_endpoint"`
+	}
+	h.metadata(t, &published)
+	resp, err := http.Post(published.URL, "application/json", bytes.NewReader(text))
+	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := h.Run(t.Context(), "", "client", "create", "--metadata", file, "-o", "json")
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusCreated {
+		t.Fatalf("registration: %s, %v\n%s", resp.Status, err, body)
+	}
+	var c client
+	if err := json.Unmarshal(body, &c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// service makes a client that acts for itself, which nobody may register who is
+// not known: an operator does.
+func (h *house) service(t *testing.T, method string) client {
+	t.Helper()
+	out, err := h.Run(t.Context(), "", "client", "create", "--name", t.Name(), "--type", "service", "--auth-method", method, "-o", "json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,6 +136,19 @@ func (h *house) register(t *testing.T, m metadata) client {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// metadata reads what the server says of itself into v.
+func (h *house) metadata(t *testing.T, v any) {
+	t.Helper()
+	resp, err := http.Get(h.Issuer + "/.well-known/openid-configuration")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(v); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // serve runs a relying party on a port of its own, which it learns before its

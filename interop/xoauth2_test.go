@@ -133,7 +133,7 @@ func TestXOAuth2_Denied(t *testing.T) {
 func TestXOAuth2_ClientCredentials(t *testing.T) {
 	t.Parallel()
 	h := start(t)
-	c := h.register(t, metadata{"grant_types": []string{"client_credentials"}, "response_types": []string{}, "token_endpoint_auth_method": "client_secret_post"})
+	c := h.service(t, "client_secret_post")
 	app := clientcredentials.Config{ClientID: c.ID, ClientSecret: c.Secret, TokenURL: h.Issuer + "/oauth/token", Scopes: []string{"test:scope"}, AuthStyle: oauth2.AuthStyleInParams}
 	token, err := app.Token(t.Context())
 	if err != nil {

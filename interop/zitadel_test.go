@@ -35,9 +35,13 @@ func newZitadelSite(t *testing.T, h *house, m metadata) *zitadelSite {
 		m["grant_types"] = []string{"authorization_code", "refresh_token"}
 		c := h.register(t, m)
 		cookies := httphelper.NewCookieHandler([]byte("0123456789abcdef0123456789abcdef"), []byte("0123456789abcdef"), httphelper.WithUnsecure())
+		style := oauth2.AuthStyleInParams
+		if m["token_endpoint_auth_method"] == "client_secret_basic" {
+			style = oauth2.AuthStyleInHeader
+		}
 		var err error
 		site.party, err = rp.NewRelyingPartyOIDC(t.Context(), h.Issuer, c.ID, c.Secret, origin+"/callback", everything,
-			rp.WithCookieHandler(cookies), rp.WithPKCE(cookies), rp.WithSigningAlgsFromDiscovery())
+			rp.WithCookieHandler(cookies), rp.WithPKCE(cookies), rp.WithSigningAlgsFromDiscovery(), rp.WithAuthStyle(style))
 		if err != nil {
 			t.Error(err)
 			return http.NotFoundHandler()
@@ -115,20 +119,25 @@ func TestZitadelRP_Revocation(t *testing.T) {
 	}
 }
 
-// EndSession is a request of the application's server: there is no browser, so
-// the server cannot end more than it was asked to, and must not fail.
+// EndSession asks on the application's own connection and returns where to send
+// the browser, which alone can end its session.
 func TestZitadelRP_EndSession(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	bye := livetest.RedirectURI + "/bye"
 	site := newZitadelSite(t, h, metadata{"token_endpoint_auth_method": "client_secret_basic", "post_logout_redirect_uris": []string{bye}})
-	site.signIn(t, h.visitor(t))
+	p := h.visitor(t)
+	site.signIn(t, p)
 	to, err := rp.EndSession(t.Context(), site.party, site.tokens.IDToken, bye, "s", "", nil)
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || to == nil {
+		t.Fatalf("sent to %v, %v", to, err)
 	}
-	if to != nil && to.String() != bye+"?state=s" {
-		t.Errorf("sent to %v", to)
+	if page := p.walk(to.String()); page.Location == nil || page.Location.String() != bye+"?state=s" {
+		t.Errorf("signed out to %v", page)
+	}
+	page, err := p.Open(h.Issuer + "/account/settings/profile/")
+	if err != nil || page.Form() == nil || !page.Form().Values.Has("password") {
+		t.Errorf("still signed in: %v, %v", page, err)
 	}
 }
 
@@ -159,7 +168,7 @@ func TestZitadelRP_DeviceFlow(t *testing.T) {
 func TestZitadelRP_ClientCredentials(t *testing.T) {
 	t.Parallel()
 	h := start(t)
-	c := h.register(t, metadata{"grant_types": []string{"client_credentials"}, "response_types": []string{}, "token_endpoint_auth_method": "client_secret_basic"})
+	c := h.service(t, "client_secret_basic")
 	party, err := rp.NewRelyingPartyOIDC(t.Context(), h.Issuer, c.ID, c.Secret, "", []string{"test:scope"})
 	if err != nil {
 		t.Fatal(err)
@@ -200,7 +209,7 @@ func TestZitadelRS_PrivateKeyJWT(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	key, jwks, id := newKey(t)
-	c := h.register(t, metadata{"grant_types": []string{"client_credentials"}, "response_types": []string{},
+	c := h.register(t, metadata{"redirect_uris": []string{livetest.RedirectURI},
 		"token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "RS256", "jwks": jwks})
 	api, err := rs.NewResourceServerJWTProfile(t.Context(), h.Issuer, c.ID, id, key)
 	if err != nil {
