@@ -57,17 +57,6 @@ func TestM47_RegisteredMethodIsTheOnlyOne(t *testing.T) {
 	basic("web", s.web.secret).want(t, 200, "")
 }
 
-func TestM49_DynamicRegistration(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, options{})
-	for _, path := range []string{"/oauth/register", "/register", "/connect/register"} {
-		if a := s.do("POST", path, `{"redirect_uris":["https://evil.test/cb"],"scope":"root:everything"}`, "Content-Type", "application/json"); a.StatusCode != http.StatusNotFound {
-			t.Errorf("%s: %v", path, a)
-		}
-	}
-	absent(t, "dynamic client registration (RFC 7591)")
-}
-
 // What was replaced or has expired proves nothing. Keys are in signed_test.go.
 func TestM53_OldSecretsStop(t *testing.T) {
 	t.Parallel()
