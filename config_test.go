@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/valetkey/valetkey"
+	"github.com/valetkey/valetkey/internal/keyring"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store/memstore"
 )
@@ -32,7 +33,18 @@ func TestNewRefusesNonsense(t *testing.T) {
 		"default over max":    {func(c *valetkey.Config) { c.PersonalTokens.Max = time.Hour }, "PersonalTokens.Default is longer"},
 		"a scope twice":       {func(c *valetkey.Config) { c.Scopes = []oauth.Scope{{Name: "a"}, {Name: "a"}} }, "registered twice"},
 		"a bad keyring":       {func(c *valetkey.Config) { c.Keyring = "short:YWJj" }, "keyring"},
-		"a bad prefix":        {func(c *valetkey.Config) { c.TokenPrefix = "Not_Good" }, "prefix"},
+		"a keyring":           {func(c *valetkey.Config) { c.Keyring = keyring.Line("a") }, ""},
+		"own words for openid": {func(c *valetkey.Config) {
+			c.Keyring, c.Scopes = keyring.Line("a"), []oauth.Scope{{Name: "openid", Description: "Sign in with us"}}
+		}, ""},
+		"signers alone": {func(c *valetkey.Config) { c.Signers = []oauth.Signer{{KeyID: "a"}} }, "need a Keyring"},
+		"a signer of nothing": {func(c *valetkey.Config) {
+			c.Keyring, c.Signers = keyring.Line("a"), []oauth.Signer{{KeyID: "a", Algorithm: "ES256"}}
+		}, `signer "a" has no Signer`},
+		"keys that rotate daily": {func(c *valetkey.Config) { c.Keyring, c.Lifetimes.KeyRotation = keyring.Line("a"), 24*time.Hour }, "rotate every 24h0m0s"},
+		"keys that stay":         {func(c *valetkey.Config) { c.Keyring, c.Lifetimes.KeyRotation = keyring.Line("a"), -1 }, ""},
+		"HS256 access tokens":    {func(c *valetkey.Config) { c.AccessTokenAlg = "HS256" }, "neither RS256 nor ES256"},
+		"a bad prefix":           {func(c *valetkey.Config) { c.TokenPrefix = "Not_Good" }, "prefix"},
 	} {
 		c := valetkey.Config{Issuer: "https://example.org", Store: memstore.New(), Login: myLogin, Users: myUsers}
 		tt.change(&c)
