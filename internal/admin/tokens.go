@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -73,7 +74,7 @@ func (a *admin) askRevoke(v *visit) error {
 	if err != nil {
 		return err
 	}
-	what := "One " + string(t.Kind) + " token of " + t.Subject
+	what := "One " + string(t.Kind) + " token of " + cmp.Or(t.Subject, "the operator")
 	if t.Kind == oauth.PersonalToken {
 		what = "The personal access token " + t.Name + " of " + t.Subject
 	}
