@@ -394,3 +394,12 @@ func (p *party) assertion(claims map[string]any) string {
 	maps.Copy(honest, claims)
 	return p.sign("JWT", honest)
 }
+
+// altered is the secret with another last character.
+func altered(secret string) string {
+	last := "x"
+	if strings.HasSuffix(secret, last) {
+		last = "y"
+	}
+	return secret[:len(secret)-1] + last
+}

@@ -42,7 +42,7 @@ func TestD2_Registration(t *testing.T) {
 	if status, _, body := p.get(p.registrationURI, p.registration); status != 200 || object(t, body)["client_id"] != p.ID {
 		t.Errorf("read: %d %s", status, body)
 	}
-	if status, _, _ := p.get(p.registrationURI, p.registration[:len(p.registration)-1]+"x"); status != http.StatusUnauthorized {
+	if status, _, _ := p.get(p.registrationURI, altered(p.registration)); status != http.StatusUnauthorized {
 		t.Errorf("read with another token: %d", status)
 	}
 	req, _ := http.NewRequest(http.MethodDelete, p.registrationURI, nil)

@@ -295,7 +295,7 @@ func TestV2_Introspection(t *testing.T) {
 	if _, _, body := p.introspect(r.Access, ""); object(t, body)["active"] != true || object(t, body)["client_id"] != p.ID {
 		t.Errorf("alive: %s", body)
 	}
-	for _, dead := range []string{"nonsense", r.Access[:len(r.Access)-1] + "x"} {
+	for _, dead := range []string{"nonsense", altered(r.Access)} {
 		if _, _, body := p.introspect(dead, ""); strings.TrimSpace(string(body)) != `{"active":false}` {
 			t.Errorf("%q: %s", dead, body)
 		}
