@@ -211,6 +211,10 @@ func TestZitadelRS_PrivateKeyJWT(t *testing.T) {
 	key, jwks, id := newKey(t)
 	c := h.register(t, metadata{"redirect_uris": []string{livetest.RedirectURI},
 		"token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "RS256", "jwks": jwks})
+	// The library's assertions live an hour, which this profile puts up with.
+	if _, err := h.Run(t.Context(), "", "client", "update", c.ID, "--profile", "oidc-certification"); err != nil {
+		t.Fatal(err)
+	}
 	api, err := rs.NewResourceServerJWTProfile(t.Context(), h.Issuer, c.ID, id, key)
 	if err != nil {
 		t.Fatal(err)

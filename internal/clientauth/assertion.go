@@ -28,9 +28,11 @@ const (
 	// skew is how far a client's clock may be off.
 	skew = 30 * time.Second
 	// longestLife is how far ahead exp may lie, which is also how long a jti is
-	// remembered. OpenID Connect Core §9 leaves it to the client, and there are
-	// libraries that always say an hour; a jti counts once all the same.
-	longestLife = time.Hour
+	// remembered.
+	longestLife = 5 * time.Minute
+	// longestLifeTolerated holds for clients of the certification profile: software
+	// that OpenID Connect Core §9 leaves free to choose.
+	longestLifeTolerated = time.Hour
 )
 
 // assertionTypes are the values of typ that an assertion may have: none, the
@@ -151,6 +153,10 @@ func numericDate(raw json.RawMessage) (time.Time, error) {
 // client has shown that it is the client, so it may know what is wrong.
 func (a *Authenticator) checkAssertion(ctx context.Context, client *oauth.Client, given assertion, path string) error {
 	now, c := a.cfg.Now(), given.claims
+	most := longestLife
+	if client.Under(a.cfg.Profile) == oauth.ProfileCertification {
+		most = longestLifeTolerated
+	}
 	registered := client.Metadata.TokenAuthAlg
 	switch {
 	case registered != "" && given.header.Algorithm != registered:
@@ -163,8 +169,8 @@ func (a *Authenticator) checkAssertion(ctx context.Context, client *oauth.Client
 		return wrongAssertion("The client assertion has no exp.")
 	case !now.Before(c.expires.Add(skew)):
 		return wrongAssertion("The client assertion has expired.")
-	case c.expires.After(now.Add(longestLife + skew)):
-		return wrongAssertion("The client assertion lives too long: exp may be an hour ahead.")
+	case c.expires.After(now.Add(most + skew)):
+		return wrongAssertion(fmt.Sprintf("The client assertion lives too long: exp may be %d minutes ahead.", most/time.Minute))
 	case c.hasIssued && c.issued.After(now.Add(skew)):
 		return wrongAssertion("The client assertion was issued in the future: iat is ahead of the clock of this server.")
 	case c.hasStart && c.notBefore.After(now.Add(skew)):

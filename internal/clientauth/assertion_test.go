@@ -76,8 +76,8 @@ func TestE3_ClientAssertions(t *testing.T) {
 		"just expired":            {claims{"exp": at(-29 * time.Second)}, "", ok},
 		"expired":                 {claims{"exp": at(-30 * time.Second)}, "", "expired"},
 		"long expired":            {claims{"exp": at(-5 * time.Minute)}, "", "expired"},
-		"lives an hour":           {claims{"exp": at(time.Hour)}, "", ok},
-		"lives 61 minutes":        {claims{"exp": at(61 * time.Minute)}, "", "too long"},
+		"lives 5 minutes":         {claims{"exp": at(5 * time.Minute)}, "", ok},
+		"lives 6 minutes":         {claims{"exp": at(6 * time.Minute)}, "", "too long"},
 		"lives for ever":          {claims{"exp": 1e15}, "", "malformed"},
 		"issued 10 s ahead":       {claims{"iat": at(10 * time.Second), "nbf": at(10 * time.Second)}, "", ok},
 		"issued 60 s ahead":       {claims{"iat": at(60 * time.Second)}, "", "future"},
@@ -95,6 +95,22 @@ func TestE3_ClientAssertions(t *testing.T) {
 		}
 		if tt.want == ok || reply.StatusCode != 401 || reply.Error != "invalid_client" || !strings.Contains(reply.Description, tt.want) {
 			t.Errorf("%s: %d %s, want %q", name, reply.StatusCode, reply.Body, tt.want)
+		}
+	}
+}
+
+// The certification profile follows OpenID Connect Core, which leaves the life of
+// an assertion to the client.
+func TestE3_LongAssertionsByProfile(t *testing.T) {
+	t.Parallel()
+	e := oauthtest.New(t, oauthtest.Options{})
+	key := oauthtest.NewSigner(t, "RS256", "k")
+	c := e.AddClient(oauth.Client{AuthMethod: oauth.AuthPrivateKeyJWT, Profile: oauth.ProfileCertification,
+		Metadata: oauth.ClientMetadata{JWKS: oauthtest.JWKS(t, key)}})
+	for d, status := range map[time.Duration]int{time.Minute: 200, time.Hour: 200, time.Hour + time.Minute: 401} {
+		reply := asserted(e, "/oauth/token", key.Sign(t, "", e.Assertion(c, map[string]any{"exp": e.Clock.Now().Add(d).Unix()})))
+		if reply.StatusCode != status {
+			t.Errorf("exp %v ahead: %d %s", d, reply.StatusCode, reply.Body)
 		}
 	}
 }
