@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -221,5 +224,73 @@ func apache(t *testing.T, addr string, configuration func(dir string) string) {
 		if time.Now().After(deadline) {
 			t.Fatal("Apache does not answer")
 		}
+	}
+}
+
+var userCode = regexp.MustCompile(`[A-Z]{4}-[A-Z]{4}`)
+
+// oidc-agent keeps the refresh token of a person on a command line and hands out
+// access tokens.
+func TestDebian_OIDCAgent(t *testing.T) {
+	debian(t, "/usr/bin/oidc-agent")
+	t.Parallel()
+	h := start(t)
+	c := h.register(t, metadata{"grant_types": []string{"urn:ietf:params:oauth:grant-type:device_code", "refresh_token"},
+		"response_types": []string{}, "token_endpoint_auth_method": "client_secret_basic"})
+	home := t.TempDir()
+	if err := os.Mkdir(filepath.Join(home, ".oidc-agent"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	env := append(os.Environ(), "HOME="+home, "OIDC_CONFIG_DIR="+filepath.Join(home, ".oidc-agent"), "OIDC_ENCRYPTION_PASSWORD=of the tests")
+	run := func(args ...string) *exec.Cmd {
+		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
+		cmd.Env = env
+		return cmd
+	}
+	out, err := run("/usr/bin/oidc-agent", "--no-autoload").Output()
+	if err != nil {
+		t.Fatalf("oidc-agent: %v", err)
+	}
+	for _, v := range regexp.MustCompile(`(OIDC_SOCK|OIDCD_PID)=([^;]+);`).FindAllStringSubmatch(string(out), -1) {
+		env = append(env, v[1]+"="+v[2])
+	}
+	t.Cleanup(func() {
+		cmd := exec.Command("/usr/bin/oidc-agent", "--kill")
+		cmd.Env = env
+		cmd.Run()
+	})
+
+	gen := run("/usr/bin/oidc-gen", "valetkey", "--manual", "--flow=device", "--issuer="+h.Issuer, "--client-id="+c.ID, "--client-secret="+c.Secret,
+		"--scope=openid offline_access test:scope", "--pw-env=OIDC_ENCRYPTION_PASSWORD", "--prompt=none", "--no-url-call", "--confirm-default")
+	output, err := gen.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	gen.Stderr = gen.Stdout
+	if err := gen.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said, asked := strings.Builder{}, false
+	for lines := bufio.NewScanner(output); lines.Scan(); {
+		fmt.Fprintln(&said, lines.Text())
+		if code := userCode.FindString(lines.Text()); code != "" && !asked {
+			asked = true
+			h.visitor(t).approve(h.Issuer + "/device?user_code=" + code)
+		}
+	}
+	io.Copy(io.Discard, output)
+	if err := gen.Wait(); err != nil {
+		t.Fatalf("oidc-gen: %v\n%s", err, said.String())
+	}
+	var tokens []string
+	for range 2 {
+		out, err := run("/usr/bin/oidc-token", "--force-new", "valetkey").Output()
+		if err != nil {
+			t.Fatalf("oidc-token: %v", err)
+		}
+		tokens = append(tokens, strings.TrimSpace(string(out)))
+	}
+	if tokens[0] == tokens[1] || !h.allows(t, http.DefaultClient, tokens[1]) {
+		t.Error("the tokens open nothing")
 	}
 }
