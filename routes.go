@@ -95,7 +95,7 @@ func (s *Server) refuseForm(w http.ResponseWriter, r *http.Request, reason error
 		s.errorPage(w, r, http.StatusForbidden, sentence)
 		return
 	}
-	s.errorPage(w, r, respond.Status(respond.Refusal(r, respond.Unavailable(reason)).Code), "")
+	s.errorPage(w, r, respond.Status(respond.Refusal(r, reason).Code), "")
 }
 
 func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -23,7 +22,7 @@ const (
 )
 
 // errBusy: every slot for hashing stayed taken for hashWait.
-var errBusy = errors.New("accounts: too many passwords are being verified")
+var errBusy = fmt.Errorf("accounts: too many passwords are being verified: %w", oauth.TemporarilyUnavailable)
 
 // hasher hashes and verifies passwords, as many at a time as there are cores:
 // each hash takes its share of memory, and a storm of sign-ins must not take

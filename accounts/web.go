@@ -50,14 +50,14 @@ func (a *Accounts) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.As(err, &wait):
 		status, message = http.StatusTooManyRequests, waitSentence(wait)
 		w.Header().Set("Retry-After", strconv.Itoa(wait.Seconds()))
-	case errors.Is(err, errBusy):
-		status = http.StatusServiceUnavailable
-		w.Header().Set("Retry-After", "2")
 	case errors.Is(err, ErrNotFound):
 		status = http.StatusNotFound
 	case errors.Is(err, context.Canceled):
 		// The browser went away; nobody reads the answer.
 	default:
+		if errors.Is(err, oauth.TemporarilyUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+			status = http.StatusServiceUnavailable // the page says when to come back
+		}
 		a.cfg.Logger.ErrorContext(r.Context(), "request failed", "path", r.Pattern, "request_id", peer.From(r.Context()).RequestID, "error", err)
 	}
 	a.render(w, r, status, "", pages.ErrorPage{Status: status, Message: message, RequestID: peer.From(r.Context()).RequestID})

@@ -44,7 +44,11 @@ const (
 )
 
 // Error is a refusal: the protocol says no. Any error that is not an *Error is
-// a fault of our own machinery and is answered as server_error with no text.
+// a fault of our own machinery and is answered with no text: as server_error, or,
+// if it wraps [TemporarilyUnavailable], by status 503 and Retry-After. So a store
+// or a host says that what it needs cannot be reached now:
+//
+//	return fmt.Errorf("look up user: %w: %w", oauth.TemporarilyUnavailable, err)
 type Error struct {
 	Code ErrorCode
 	// Description goes on the wire as error_description: one or two English

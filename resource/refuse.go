@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -27,7 +28,7 @@ type refusal struct {
 // and answered without its text.
 func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	ref := describe(err)
-	if ref.status >= 500 && r.Context().Err() == nil {
+	if ref.status >= 500 && !errors.Is(r.Context().Err(), context.Canceled) {
 		g.logger.ErrorContext(r.Context(), "request could not be authenticated", "error", err, "method", r.Method, "path", r.URL.Path)
 	}
 	h := w.Header()
@@ -60,6 +61,9 @@ func describe(err error) refusal {
 			hint: "Missing: " + strings.Join(lacks.Missing, " ") + ". Ask for a token with all the scopes in scope."}
 	}
 	e, ok := errors.AsType[*oauth.Error](err)
+	if !ok && (errors.Is(err, oauth.TemporarilyUnavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
+		return refusal{status: http.StatusServiceUnavailable, code: oauth.TemporarilyUnavailable} // what knows the token cannot be reached
+	}
 	if !ok {
 		return refusal{status: http.StatusInternalServerError, code: oauth.ServerError}
 	}

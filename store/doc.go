@@ -40,7 +40,11 @@
 // revoked is ever alive again, and no session that has ended.
 //
 // Errors. [ErrNotFound], [ErrExists] and [ErrUsed] are the only errors that mean
-// something; every other error is a fault. Drivers wrap; callers use errors.Is.
+// something; every other error is a fault. A fault that may be gone at the next try
+// (the database is away, locked, full, read-only, too slow) wraps
+// oauth.TemporarilyUnavailable, and so does a commit whose outcome is unknown: it is
+// answered by 503, and never is nil returned for what may not be durable. Drivers
+// wrap; callers use errors.Is.
 //
 // Values. Ids are opaque and compared byte for byte: case matters. Slices keep
 // their order; an empty slice or map comes back as nil, and JSON without the

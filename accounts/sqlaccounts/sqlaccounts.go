@@ -66,7 +66,7 @@ func (s *Store) exec(ctx context.Context, text string, args ...any) (n int64, er
 	err = s.db.Write(ctx, func(ctx context.Context, _ *sql.Tx) error {
 		res, err := s.db.Read(ctx).ExecContext(ctx, text, args...)
 		if err != nil {
-			return fmt.Errorf("sqlaccounts: %w", err)
+			return fmt.Errorf("sqlaccounts: %w", sqldb.Fault(err))
 		}
 		n, err = res.RowsAffected()
 		return err
@@ -90,7 +90,7 @@ func scan(row interface{ Scan(...any) error }, into ...any) error {
 		return accounts.ErrNotFound
 	}
 	if err != nil {
-		return fmt.Errorf("sqlaccounts: %w", err)
+		return fmt.Errorf("sqlaccounts: %w", sqldb.Fault(err))
 	}
 	return nil
 }
@@ -99,7 +99,7 @@ func scan(row interface{ Scan(...any) error }, into ...any) error {
 func list[T any](ctx context.Context, q sqldb.Querier, read func(row interface{ Scan(...any) error }) (T, error), text string, args ...any) ([]T, error) {
 	rows, err := q.QueryContext(ctx, text, args...)
 	if err != nil {
-		return nil, fmt.Errorf("sqlaccounts: %w", err)
+		return nil, fmt.Errorf("sqlaccounts: %w", sqldb.Fault(err))
 	}
 	defer rows.Close()
 	var out []T
@@ -111,7 +111,7 @@ func list[T any](ctx context.Context, q sqldb.Querier, read func(row interface{ 
 		out = append(out, v)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("sqlaccounts: %w", err)
+		return nil, fmt.Errorf("sqlaccounts: %w", sqldb.Fault(err))
 	}
 	return out, nil
 }

@@ -14,7 +14,7 @@ var rules = map[string]rule{
 	"store/memstore":  {imports: "oauth store"},
 	"store/storetest": {imports: "oauth store", entry: true}, // its functions are tests
 	"store/sqlstore":  {imports: "oauth store internal/sqldb"},
-	"internal/sqldb":  {external: "golang.org/x/sys"},
+	"internal/sqldb":  {imports: "oauth", external: "golang.org/x/sys"},
 
 	// Helpers: each knows one thing.
 	"internal/mint":          {imports: "oauth"},

@@ -112,9 +112,6 @@ func TestM61_NoFalseSuccess(t *testing.T) {
 		if a.StatusCode < 500 {
 			t.Errorf("%s: %d while the database cannot write", name, a.StatusCode)
 		}
-		if strings.HasPrefix(req.URL.Path, "/oauth/") && (a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "") {
-			t.Errorf("%s: %d, Retry-After %q; want 503 and a time", name, a.StatusCode, a.Header.Get("Retry-After"))
-		}
 	}
 	if !s.reads(got.Access) || !s.reads(pat) || !s.alice.signedIn() {
 		t.Error("what was not revoked is dead")

@@ -63,8 +63,7 @@ func (a *Room) manages(r *http.Request, c *oauth.Client) bool {
 
 // broken answers a fault of our own machinery.
 func (a *Room) broken(w http.ResponseWriter, r *http.Request, err error) {
-	e := respond.Refusal(r, respond.Unavailable(err))
-	w.Header().Set("Retry-After", "5")
+	e := respond.Refusal(r, err)
 	a.errorPage(w, r, respond.Status(e.Code), "")
 }
 

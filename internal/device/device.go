@@ -63,7 +63,7 @@ func (d *Room) authorize(w http.ResponseWriter, r *http.Request) {
 	}
 	a, err := d.issue(w, r)
 	if err != nil {
-		respond.Error(w, r, respond.Unavailable(err))
+		respond.Error(w, r, err)
 		return
 	}
 	respond.JSON(w, http.StatusOK, a)

@@ -227,7 +227,7 @@ func (d *Room) failed(w http.ResponseWriter, r *http.Request, v *visitor, err er
 
 // broken answers a fault of our own machinery.
 func (d *Room) broken(w http.ResponseWriter, r *http.Request, err error) {
-	status := respond.Status(respond.Refusal(r, respond.Unavailable(err)).Code)
+	status := respond.Status(respond.Refusal(r, err).Code)
 	w.Header().Set("Retry-After", "5")
 	d.Pages.Render(w, r, status, pages.Shell{}, pages.ErrorPage{Status: status, RequestID: peer.From(r.Context()).RequestID})
 }

@@ -66,7 +66,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := e.serve(w, r); err != nil {
-		respond.Error(w, r, respond.Unavailable(err))
+		respond.Error(w, r, err)
 	}
 }
 

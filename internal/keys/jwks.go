@@ -33,7 +33,7 @@ func (k *Keys) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = errNoKeys
 	}
 	if err != nil {
-		respond.Error(w, r, respond.Unavailable(err))
+		respond.Error(w, r, err)
 		return
 	}
 	h := w.Header()

@@ -191,7 +191,7 @@ func (a *Room) malformed(w http.ResponseWriter, r *http.Request, err error) {
 
 // broken answers a fault of our own machinery.
 func (a *Room) broken(w http.ResponseWriter, r *http.Request, err error) {
-	e := respond.Refusal(r, respond.Unavailable(err))
+	e := respond.Refusal(r, err)
 	w.Header().Set("Retry-After", "5")
 	a.errorPage(w, r, respond.Status(e.Code), "")
 }

@@ -9,7 +9,7 @@ package oauthtest
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -197,7 +197,7 @@ func (u *Users) verify(_ context.Context, username string, password oauth.Secret
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if username == "broken" {
-		return "", errors.New("the directory is down")
+		return "", fmt.Errorf("the directory is down: %w", oauth.TemporarilyUnavailable)
 	}
 	for _, user := range u.by {
 		if user.Username == username && password == Password {
@@ -224,7 +224,7 @@ func (d *Door) Session(r *http.Request) (*oauth.Session, error) {
 		return nil, nil
 	}
 	if c.Value == "broken" {
-		return nil, errors.New("the session store is down")
+		return nil, fmt.Errorf("the session store is down: %w", oauth.TemporarilyUnavailable)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -201,6 +201,9 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, s She
 		return
 	}
 	p.headers(w.Header(), s)
+	if status == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", "5") // RFC 9110 §15.6.4
+	}
 	w.WriteHeader(status)
 	w.Write(text) // the browser is gone if this fails
 }

@@ -76,7 +76,7 @@ func (p *Room) serve(w http.ResponseWriter, r *http.Request) {
 	case errors.As(err, &tooLarge):
 		respond.TooLarge(w, r, err)
 	default:
-		respond.Error(w, r, respond.Unavailable(err))
+		respond.Error(w, r, err)
 	}
 }
 

@@ -33,5 +33,5 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, oauth.InvalidToken):
 		w.Header().Set("WWW-Authenticate", `Bearer realm="registration", error="invalid_token"`)
 	}
-	respond.Error(w, r, respond.Unavailable(err))
+	respond.Error(w, r, err)
 }

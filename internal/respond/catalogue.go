@@ -70,7 +70,7 @@ var catalogue = []Entry{
 		"RFC 6749 §4.1.2.1"},
 	{oauth.TemporarilyUnavailable, http.StatusServiceUnavailable,
 		"This server is busy or being looked after. Try again in a moment.",
-		"The server cannot do this now; nothing was changed.",
+		"The server cannot do this now: it is overloaded, or its database does not answer.",
 		"Wait as long as Retry-After says and send the same request again.",
 		"RFC 6749 §4.1.2.1, RFC 7009 §2.2.1"},
 	{oauth.UnsupportedTokenType, http.StatusBadRequest,
@@ -187,11 +187,3 @@ func Lookup(code oauth.ErrorCode) Entry {
 
 // Status is the HTTP status of a code.
 func Status(code oauth.ErrorCode) int { return Lookup(code).Status }
-
-// retryAfter is the wait in seconds that goes with a code; zero: none.
-func retryAfter(code oauth.ErrorCode) int {
-	if code == oauth.TemporarilyUnavailable {
-		return 5
-	}
-	return 0
-}

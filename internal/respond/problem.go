@@ -38,6 +38,7 @@ func Problem(w http.ResponseWriter, r *http.Request, err error) {
 		if refusal.Code == oauth.ServerError {
 			p.Detail = ""
 		}
+		RetryLater(w, p.Status)
 	}
 	p.Title = http.StatusText(p.Status)
 	write(w, p.Status, "application/problem+json", p)

@@ -33,6 +33,16 @@ func write(w http.ResponseWriter, status int, contentType string, v any) {
 	w.Write(append(body, '\n'))
 }
 
+// retryWait is how many seconds whoever was told 503 should wait.
+const retryWait = "5"
+
+// RetryLater sends Retry-After with status 503 (RFC 9110 §15.6.4).
+func RetryLater(w http.ResponseWriter, status int) {
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", retryWait)
+	}
+}
+
 type errorBody struct {
 	Error       oauth.ErrorCode `json:"error"`
 	Description string          `json:"error_description,omitempty"`
@@ -73,9 +83,7 @@ func MethodNotAllowed(w http.ResponseWriter, r *http.Request, allow ...string) {
 
 func writeError(w http.ResponseWriter, r *http.Request, status int, e *oauth.Error) {
 	challenge(w, r, status, e.Code)
-	if after := retryAfter(e.Code); after > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(after))
-	}
+	RetryLater(w, status)
 	JSON(w, status, errorBody{Error: e.Code, Description: Description(e), RequestID: peer.From(r.Context()).RequestID})
 }
 
@@ -89,27 +97,28 @@ func challenge(w http.ResponseWriter, r *http.Request, status int, code oauth.Er
 }
 
 // Refusal returns what may be told of err: err itself if it is a refusal, else
-// server_error without a word. Faults, and refusals that a fault caused, are logged.
+// temporarily_unavailable or server_error without a word of its text. Faults, and
+// refusals that a fault caused, are logged.
 func Refusal(r *http.Request, err error) *oauth.Error {
 	var refusal *oauth.Error
-	if !errors.As(err, &refusal) {
+	switch {
+	case errors.As(err, &refusal):
+	case Passing(err):
+		refusal = &oauth.Error{Code: oauth.TemporarilyUnavailable, Description: "The server cannot do this now. Try again in a moment.", Cause: err}
+	default:
 		refusal = &oauth.Error{Code: oauth.ServerError, Cause: err}
 	}
-	if Status(refusal.Code) >= 500 && r.Context().Err() == nil {
+	if Status(refusal.Code) >= 500 && !errors.Is(r.Context().Err(), context.Canceled) {
 		logger(r.Context()).ErrorContext(r.Context(), "request failed",
 			"error", err, "method", r.Method, "path", r.URL.Path, "request_id", peer.From(r.Context()).RequestID)
 	}
 	return refusal
 }
 
-// Unavailable makes a refusal of a store fault: the caller may try again.
-// Refusals and nil pass unchanged.
-func Unavailable(err error) error {
-	var refusal *oauth.Error
-	if err == nil || errors.As(err, &refusal) {
-		return err
-	}
-	return &oauth.Error{Code: oauth.TemporarilyUnavailable, Description: "The server cannot do this now. Try again in a moment.", Cause: err}
+// Passing reports whether a fault is none of our own making and may be gone at the
+// next try: what cannot be reached now, and what took longer than the request may.
+func Passing(err error) bool {
+	return errors.Is(err, oauth.TemporarilyUnavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 // tooManyWait is how long whoever was told [TooMany] should wait.

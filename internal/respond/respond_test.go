@@ -51,7 +51,8 @@ func TestError(t *testing.T) {
 		"other error with Basic":  {err: &oauth.Error{Code: oauth.InvalidGrant}, auth: "Basic eDp5", status: 400, code: "invalid_grant"},
 		"fault":                   {err: secretive, status: 500, code: "server_error", logged: true},
 		"cause":                   {err: &oauth.Error{Code: oauth.InvalidGrant, Description: "No.", Cause: secretive}, status: 400, code: "invalid_grant"},
-		"store fault":             {err: respond.Unavailable(secretive), status: 503, code: "temporarily_unavailable", retry: "5", logged: true},
+		"store fault":             {err: fmt.Errorf("%w: %w", oauth.TemporarilyUnavailable, secretive), status: 503, code: "temporarily_unavailable", retry: "5", logged: true},
+		"time was up":             {err: fmt.Errorf("%w: %w", context.DeadlineExceeded, secretive), status: 503, code: "temporarily_unavailable", retry: "5", logged: true},
 		"too often":               {err: respond.TooMany("Wait a minute."), status: 429, code: "slow_down", retry: "60"},
 		"a person refused":        {err: respond.Denied(), status: 400, code: "access_denied"},
 		"something is forbidden":  {err: &oauth.Error{Code: oauth.AccessDenied}, status: 403, code: "access_denied"},
@@ -86,17 +87,6 @@ func TestError(t *testing.T) {
 		if got := strings.Contains(log.String(), "hunter2"); got != tt.logged {
 			t.Errorf("%s: logged %v, want %v: %s", name, got, tt.logged, log.String())
 		}
-	}
-}
-
-func TestUnavailableLeavesRefusalsAlone(t *testing.T) {
-	t.Parallel()
-	refusal := &oauth.Error{Code: oauth.InvalidGrant}
-	if got := respond.Unavailable(refusal); got != error(refusal) {
-		t.Errorf("got %v", got)
-	}
-	if got := respond.Unavailable(nil); got != nil {
-		t.Errorf("got %v", got)
 	}
 }
 

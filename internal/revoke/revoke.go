@@ -45,7 +45,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := e.answer(w, r); err != nil {
-		respond.Error(w, r, respond.Unavailable(err))
+		respond.Error(w, r, err)
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")

@@ -2,7 +2,7 @@ package revoke_test
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"testing"
@@ -110,7 +110,7 @@ func TestUnknownTokens(t *testing.T) {
 type broken struct{ store.Store }
 
 func (broken) InTx(context.Context, func(context.Context, store.Store) error) error {
-	return errors.New("attempt to write a readonly database")
+	return fmt.Errorf("attempt to write a readonly database: %w", oauth.TemporarilyUnavailable)
 }
 
 func TestM61_StoreFailureIsNotSuccess(t *testing.T) {

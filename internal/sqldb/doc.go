@@ -15,8 +15,10 @@
 // that fails is undone alone; a commit that fails fails all. There is no timer:
 // while one group waits for the disk the next one gathers.
 //
-// On PostgreSQL each call is a transaction of its own, run again a few times
-// when the server reports a serialization failure or a deadlock.
+// On PostgreSQL each call is a transaction of its own, run again a few times,
+// after pauses that differ, when the server has undone it because of others: a
+// serialization failure, a deadlock, or a row that others inserted or deleted
+// between two looks.
 //
 // The function therefore must not do input or output of its own, may run on
 // another goroutine, may run more than once, and must set what it returns to
@@ -25,9 +27,18 @@
 // # Cancelling
 //
 // A caller whose context ends while it still waits in the queue gets the
-// context's error and its function never runs. Once the function has begun it
-// runs to its end, and the caller waits for the true outcome, so a caller
-// always knows whether its write happened.
+// context's error and its function never runs. On SQLite a function that has
+// begun runs to its end; on PostgreSQL its statements end with the context and
+// are undone. A commit, once begun, is waited for, so that a caller knows whether
+// its write happened. Only when the database has said nothing for half a minute
+// after the caller's time was up is the caller told that the outcome is unknown;
+// the function may still be running then.
+//
+// # Faults
+//
+// What the database cannot do now, because it is away, locked, full, read-only or
+// too slow, wraps oauth.TemporarilyUnavailable: see [Fault]. At most 4096 callers
+// wait to write; more are refused at once.
 //
 // # Migrations
 //

@@ -5,12 +5,22 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
-// maxGroup is how many functions share one transaction at most.
-const maxGroup = 256
+const (
+	// maxGroup is how many functions share one transaction at most.
+	maxGroup = 256
+	// maxWaiting is how many may wait to write: while the disk hangs the queue
+	// must not grow.
+	maxWaiting = 4096
+	// patience is how long a caller whose time is up waits on for the outcome of
+	// what cannot be stopped any more.
+	patience = 30 * time.Second
+)
 
 // job is one function that waits to be run.
 type job struct {
@@ -38,7 +48,10 @@ func (db *DB) writeInGroup(ctx context.Context, fn func(context.Context, *sql.Tx
 	j := &job{ctx: context.WithoutCancel(ctx), fn: fn, done: make(chan error, 1)}
 	q := &db.writers
 	q.mu.Lock()
-	q.waiting = append(q.waiting, j)
+	if !q.join(j) {
+		q.mu.Unlock()
+		return errCrowded
+	}
 	if !q.leading {
 		q.leading = true
 		go db.lead()
@@ -49,11 +62,31 @@ func (db *DB) writeInGroup(ctx context.Context, fn func(context.Context, *sql.Tx
 	case err := <-j.done:
 		return err
 	case <-ctx.Done():
-		if j.taken.CompareAndSwap(false, true) {
-			return ctx.Err()
-		}
-		return <-j.done
 	}
+	if j.taken.CompareAndSwap(false, true) {
+		return ctx.Err()
+	}
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case err := <-j.done:
+		return err
+	case <-late.C:
+		return errUnknown
+	}
+}
+
+// join queues the job, unless too many wait. Those who gave up do not count.
+// The caller holds mu.
+func (q *queue) join(j *job) bool {
+	if len(q.waiting) >= maxWaiting {
+		q.waiting = slices.DeleteFunc(q.waiting, func(j *job) bool { return j.taken.Load() })
+	}
+	if len(q.waiting) >= maxWaiting {
+		return false
+	}
+	q.waiting = append(q.waiting, j)
+	return true
 }
 
 // next takes the job that has waited longest and still waits, or returns nil.
@@ -106,11 +139,7 @@ func (db *DB) lead() {
 
 // commitGroup runs those who wait in one transaction and answers them.
 func (db *DB) commitGroup() {
-	first := db.writers.next()
-	if first == nil {
-		return
-	}
-	group := []*job{first}
+	var group []*job
 	outcome := errEnded // until the commit says otherwise
 	defer func() {
 		for _, j := range group {
@@ -121,13 +150,24 @@ func (db *DB) commitGroup() {
 		}
 	}()
 
-	ctx := context.Background()
-	tx, err := db.pool.BeginTx(ctx, nil)
+	// Nobody is taken before the lock is: those whose time is up meanwhile may go.
+	tx, err := db.pool.BeginTx(context.Background(), nil)
 	if err != nil {
-		outcome = fmt.Errorf("sqldb: begin: %w", err)
+		outcome = fmt.Errorf("sqldb: begin: %w", Fault(err))
+		for j := db.writers.next(); j != nil; j = db.writers.next() {
+			group = append(group, j)
+			if len(group) == maxGroup {
+				break
+			}
+		}
 		return
 	}
 	defer tx.Rollback() // does nothing after Commit
+	first := db.writers.next()
+	if first == nil {
+		return
+	}
+	group = append(group, first)
 
 	if db.writers.empty() { // alone: the transaction itself is the savepoint
 		if first.err = db.callOnce(first, tx); first.err != nil {
@@ -148,7 +188,7 @@ func (db *DB) commitGroup() {
 		}
 	}
 	if outcome = tx.Commit(); outcome != nil {
-		outcome = fmt.Errorf("sqldb: commit: %w", outcome)
+		outcome = fmt.Errorf("sqldb: commit: %w", Fault(outcome))
 	}
 }
 
@@ -166,15 +206,15 @@ func (db *DB) callOnce(j *job, tx *sql.Tx) error {
 func (db *DB) callUnderSavepoint(j *job, tx *sql.Tx) error {
 	q := querier{db, tx}
 	if _, err := q.ExecContext(j.ctx, "SAVEPOINT member"); err != nil {
-		return fmt.Errorf("sqldb: savepoint: %w", err)
+		return fmt.Errorf("sqldb: savepoint: %w", Fault(err))
 	}
 	if db.callOnce(j, tx) != nil {
 		if _, err := q.ExecContext(j.ctx, "ROLLBACK TO member"); err != nil {
-			return fmt.Errorf("sqldb: roll back to savepoint: %w", err)
+			return fmt.Errorf("sqldb: roll back to savepoint: %w", Fault(err))
 		}
 	}
 	if _, err := q.ExecContext(j.ctx, "RELEASE member"); err != nil {
-		return fmt.Errorf("sqldb: release savepoint: %w", err)
+		return fmt.Errorf("sqldb: release savepoint: %w", Fault(err))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -304,8 +305,10 @@ func TestRetry(t *testing.T) {
 	}{
 		{"serialization failure, once", []error{state("40001")}, 2, nil},
 		{"deadlock, wrapped", []error{fmt.Errorf("insert: %w", state("40P01"))}, 2, nil},
-		{"again and again", []error{state("40001"), state("40001"), state("40001"), state("40001"), state("40001"), state("40001"), state("40001")}, 6, state("40001")},
-		{"a unique violation is nobody else's fault", []error{state("23505")}, 1, state("23505")},
+		{"again and again", slices.Repeat([]error{state("40001")}, 20), 8, state("40001")},
+		{"a row that others were about to insert", []error{state("23505")}, 2, nil},
+		{"a row that others were about to delete", []error{state("23503")}, 2, nil},
+		{"a check is nobody else's fault", []error{state("23514")}, 1, state("23514")},
 		{"our own error", []error{errFault}, 1, errFault},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -72,7 +72,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case e.UnknownClient404 && errors.Is(err, clientauth.ErrUnknownClient):
 		respond.NotFound(w, r, err)
 	default:
-		respond.Error(w, r, respond.Unavailable(err))
+		respond.Error(w, r, err)
 	}
 }
 

@@ -2,7 +2,7 @@ package token_test
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -205,7 +205,7 @@ func (f failing) InTx(ctx context.Context, fn func(context.Context, store.Store)
 		if err := fn(ctx, tx); err != nil {
 			return err
 		}
-		return errors.New("disk full: /secret/path")
+		return fmt.Errorf("disk full: /secret/path: %w", oauth.TemporarilyUnavailable)
 	})
 }
 

@@ -107,7 +107,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := e.tell(w, r, live); err != nil {
-		respond.Error(w, r, respond.Unavailable(err))
+		respond.Error(w, r, err)
 	}
 }
 

@@ -209,5 +209,5 @@ func fault(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("sqlstore: %w", err)
+	return fmt.Errorf("sqlstore: %w", sqldb.Fault(err))
 }
