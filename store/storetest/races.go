@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -100,6 +101,59 @@ var raceTests = map[string]func(*testing.T, *suite){
 		got, err := s.ClientByFingerprint(s.ctx, "same")
 		s.must(err)
 		equal(t, got.ID, fmt.Sprint(won))
+	},
+	// Clients that become alike at once: one of them may.
+	"UpdateClientByFingerprint": func(t *testing.T, s *suite) {
+		for i := range racers {
+			s.must(s.CreateClient(s.ctx, &oauth.Client{ID: fmt.Sprint(i), Fingerprint: fmt.Sprint("of ", i), CreatedAt: start, UpdatedAt: start}))
+		}
+		won := s.oneWins(race(racers, func(i int) error {
+			return s.UpdateClient(s.ctx, &oauth.Client{ID: fmt.Sprint(i), Fingerprint: "same", CreatedAt: start, UpdatedAt: start})
+		}), store.ErrExists)
+		got, err := s.ClientByFingerprint(s.ctx, "same")
+		s.must(err)
+		equal(t, got.ID, fmt.Sprint(won))
+	},
+	// A node that starts makes its first key while another activates the next.
+	"ActivateKeyAgainstCreateKey": func(t *testing.T, s *suite) {
+		s.must(s.CreateKey(s.ctx, &store.SigningKey{ID: "next", Algorithm: "ES256", State: store.KeyNext, Sealed: "x", Public: []byte{1}, CreatedAt: start}))
+		won := 0
+		for i, err := range race(racers, func(i int) error {
+			if i%2 == 0 {
+				return s.ActivateKey(s.ctx, "next", start)
+			}
+			return s.CreateKey(s.ctx, &store.SigningKey{ID: fmt.Sprint(i), Algorithm: "ES256", State: store.KeyActive, Sealed: "x", Public: []byte{1}, CreatedAt: start})
+		}) {
+			switch late := []error{store.ErrUsed, store.ErrExists}[i%2]; {
+			case err == nil:
+				won++
+			case !errors.Is(err, late):
+				t.Errorf("racer %d: got %v, want %v", i, err, late)
+			}
+		}
+		equal(t, won, 1)
+	},
+	// A client goes while others write below it: they are done and gone with it, or
+	// there is no such client.
+	"DeleteClientAgainstItsRows": func(t *testing.T, s *suite) {
+		s.client("c1")
+		s.grant("g1", "c1", "alice")
+		for i, err := range race(racers, func(i int) error {
+			switch {
+			case i == racers/2:
+				return s.DeleteClient(s.ctx, "c1")
+			case i%2 == 0:
+				return s.CreateGrant(s.ctx, &oauth.Grant{ID: fmt.Sprint(i), ClientID: "c1", Subject: "alice", CreatedAt: start})
+			}
+			return s.CreateToken(s.ctx, &oauth.Token{ID: fmt.Sprint(i), Kind: oauth.AccessToken, GrantID: "g1", ClientID: "c1", Subject: "alice", IssuedAt: start})
+		}) {
+			if err != nil && (i == racers/2 || !errors.Is(err, store.ErrNotFound)) {
+				t.Errorf("racer %d: got %v, want ErrNotFound at most", i, err)
+			}
+		}
+		left, err := s.ListTokens(s.ctx, store.TokenQuery{}, store.Page{Limit: racers})
+		s.must(err)
+		equal(t, len(left), 0)
 	},
 	"UsePushedRequest": func(t *testing.T, s *suite) {
 		s.client("c1")
