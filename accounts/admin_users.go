@@ -202,12 +202,16 @@ func (a *Accounts) userActionPage(w http.ResponseWriter, r *http.Request, v *vis
 	return nil
 }
 
-// userAction is POST /admin/users/{id}/{action}/. The transaction looks again at
-// who acts: of two administrators who demote each other at once, one stays.
+// userAction is POST /admin/users/{id}/{action}/. The transaction holds both
+// accounts and then looks again at who acts: of two administrators who demote each
+// other at once, one stays.
 func (a *Accounts) userAction(w http.ResponseWriter, r *http.Request, v *visit) error {
 	var acc *Account
 	var act *userAction
 	err := a.store.InTx(r.Context(), func(ctx context.Context, tx Store) error {
+		if err := tx.HoldAccounts(ctx, v.account.ID, r.PathValue("id")); err != nil {
+			return err
+		}
 		actor, err := tx.Account(ctx, v.account.ID)
 		if err != nil {
 			return err

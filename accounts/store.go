@@ -119,6 +119,11 @@ type Store interface {
 	ListAccounts(ctx context.Context, q AccountQuery, p Page) ([]*Account, error)
 	// SetProfile writes the display name and the claims. ErrNotFound.
 	SetProfile(ctx context.Context, id, name string, claims oauth.UserClaims) error
+	// HoldAccounts makes other transactions that would hold or change one of the
+	// accounts wait until this one has ended: what is read of them afterwards stays
+	// true. It takes them in the order of their ids, so that two who hold the same
+	// accounts never wait for each other. An account that is not there is not held.
+	HoldAccounts(ctx context.Context, ids ...string) error
 	// SetAdmin makes the account an administrator, or no longer one. ErrNotFound.
 	SetAdmin(ctx context.Context, id string, admin bool) error
 	// SetDisabled disables or enables the account. ErrNotFound.

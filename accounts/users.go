@@ -171,6 +171,9 @@ func (a *Accounts) DeleteUser(ctx context.Context, subject string) error {
 
 func (a *Accounts) delete(ctx context.Context, actor, subject string) error {
 	return a.store.InTx(ctx, func(ctx context.Context, tx Store) error {
+		if err := tx.HoldAccounts(ctx, subject); err != nil { // no session is begun meanwhile
+			return err
+		}
 		if err := a.endSessions(ctx, tx, subject, ""); err != nil {
 			return err
 		}

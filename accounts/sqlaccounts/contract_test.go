@@ -19,7 +19,7 @@ import (
 func run(t *testing.T, open func(*testing.T) rooms) {
 	for name, test := range map[string]func(*testing.T, rooms){
 		"accounts": testAccounts, "lists": testLists, "sessions": testSessions, "devices": testDevices, "links": testLinks,
-		"attempts": testAttempts, "races": testRaces, "cascade": testCascade, "transactions": testTransactions, "purge": testPurge, "texts": testTexts,
+		"attempts": testAttempts, "races": testRaces, "hold": testHold, "cascade": testCascade, "transactions": testTransactions, "purge": testPurge, "texts": testTexts,
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); test(t, open(t)) })
 	}
@@ -272,6 +272,50 @@ func testRaces(t *testing.T, s rooms) {
 	same(t, "used", used.Load(), 1)
 	same(t, "counted", counted.Load(), 5)
 	same(t, "created", created.Load(), 1)
+}
+
+// Administrators who demote each other at once, two by two in every direction:
+// whoever holds both and looks again leaves one.
+func testHold(t *testing.T, s rooms) {
+	ctx := t.Context()
+	errLate := errors.New("administrator no more")
+	for round := range 10 {
+		var ids []string
+		for i := range 4 {
+			a := account(fmt.Sprintf("%d of round %d", i, round))
+			a.Admin = true
+			must(t, s.CreateAccount(ctx, a))
+			ids = append(ids, a.ID)
+		}
+		var wg sync.WaitGroup
+		for i := range 32 {
+			actor, other := ids[i%4], ids[(i+1+i/4%3)%4]
+			wg.Go(func() {
+				err := s.InTx(ctx, func(ctx context.Context, tx accounts.Store) error {
+					if err := tx.HoldAccounts(ctx, actor, other, "nobody", "no\x00body"); err != nil {
+						return err
+					}
+					if a, err := tx.Account(ctx, actor); err != nil || !a.Admin {
+						return errors.Join(err, errLate)
+					}
+					return tx.SetAdmin(ctx, other, false)
+				})
+				if err != nil && !errors.Is(err, errLate) {
+					t.Errorf("%s and %s: %v", actor, other, err)
+				}
+			})
+		}
+		wg.Wait()
+		left := 0
+		for _, id := range ids {
+			a, err := s.Account(ctx, id)
+			must(t, err)
+			if a.Admin {
+				left++
+			}
+		}
+		same(t, "administrators left", left, 1)
+	}
 }
 
 func testCascade(t *testing.T, s rooms) {

@@ -36,6 +36,7 @@ const (
 		AND ($2 = '' OR (a.created_at, a.id) < (SELECT b.created_at, b.id FROM accounts_accounts b WHERE b.id = $2))
 		ORDER BY a.created_at DESC, a.id DESC LIMIT $3`
 	sqlSetProfile      = `UPDATE accounts_accounts SET name = $2, claims = $3 WHERE id = $1`
+	sqlHoldAccount     = `UPDATE accounts_accounts SET admin = admin WHERE id = $1` // FOR UPDATE, in words that SQLite knows
 	sqlSetAdmin        = `UPDATE accounts_accounts SET admin = $2 WHERE id = $1`
 	sqlSetDisabled     = `UPDATE accounts_accounts SET disabled = $2 WHERE id = $1`
 	sqlVerifyEmail     = `UPDATE accounts_accounts SET email_verified = TRUE WHERE id = $1 AND email = $2`
@@ -82,6 +83,20 @@ func (s *Store) ListAccounts(ctx context.Context, q accounts.AccountQuery, p acc
 // SetProfile implements [accounts.Store].
 func (s *Store) SetProfile(ctx context.Context, id, name string, claims oauth.UserClaims) error {
 	return s.one(ctx, accounts.ErrNotFound, sqlSetProfile, id, name, claimsText{&claims})
+}
+
+// HoldAccounts implements [accounts.Store].
+func (s *Store) HoldAccounts(ctx context.Context, ids ...string) error {
+	ids = slices.Sorted(slices.Values(ids))
+	for _, id := range slices.Compact(ids) {
+		if !sqldb.Storable(id) {
+			continue
+		}
+		if _, err := s.exec(ctx, sqlHoldAccount, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SetAdmin implements [accounts.Store].
