@@ -208,7 +208,7 @@ func (h *house) serverConfig(dev bool) valetkey.Config {
 			RotateAll: c.Compat.RotateAll, ErrorRedirect: c.Compat.ErrorRedirect, ClientCredentialsAsOwner: c.Compat.ClientCredentialsAsOwner,
 			OptionalPKCE: c.Compat.OptionalPKCE, ImmortalTokens: c.Compat.ImmortalTokens, BearerJWT: c.Compat.BearerJWT,
 		},
-		Profile: oauth.Profile(c.Profile),
+		Profile: oauth.Profile(c.Profile), AccessTokenAlg: c.AccessTokenAlg,
 		Registration: valetkey.Registration{
 			Mode: c.RegistrationMode(), Profile: c.RegistrationProfile(), Unused: c.Registration.Unused.Std(), Burst: c.Registration.Burst,
 		},

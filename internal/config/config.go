@@ -30,7 +30,8 @@ type Config struct {
 
 	RequirePushedRequests bool `key:"require_pushed_requests" doc:"Accept an authorization request only if the client pushed it before (RFC 9126)."`
 
-	Profile string `key:"profile" enum:"default|oidc-certification" doc:"The rules that clients are held to which are not registered for others: OAuth 2.1 with OpenID Connect, or (oidc-certification) OpenID Connect as the conformance plans of the OpenID Foundation test it, where clients may leave PKCE out."`
+	Profile        string `key:"profile" enum:"default|oidc-certification" doc:"The rules that clients are held to which are not registered for others: OAuth 2.1 with OpenID Connect, or (oidc-certification) OpenID Connect as the conformance plans of the OpenID Foundation test it, where clients may leave PKCE out."`
+	AccessTokenAlg string `key:"access_token_alg" enum:"RS256|ES256" doc:"What signs access tokens in JWT form: RS256, which every API must know (RFC 9068 §2.1), or ES256, which takes a thirtieth of the time."`
 
 	Registration    Registration    `key:"registration" doc:"Clients that register themselves (RFC 7591)."`
 	ClientDocuments ClientDocuments `key:"client_documents" doc:"Clients whose id is the https URL of a document that describes them, as AI agents with MCP have it (OAuth Client ID Metadata Document)."`
@@ -182,6 +183,7 @@ func Default() Config {
 			IDToken: hour, PushedRequest: minute, DeviceCode: 10 * minute, SigningKey: 90 * day,
 		},
 		Profile:        "default",
+		AccessTokenAlg: "RS256",
 		Registration:   Registration{Mode: "off", Profile: "inherit", Burst: 60, Unused: 30 * day},
 		PersonalTokens: PersonalTokens{Default: 30 * day, Max: 366 * day, MaxPerUser: 50},
 		Sessions:       Sessions{Binding: "standard", Idle: day, Absolute: 12 * hour, Remember: 30 * day, ACR: "1"},
