@@ -8,5 +8,8 @@
 //	defer server.Stop()
 //	out, err := site.Run(ctx, "", "client", "list", "-o", "json")
 //
+// [NewPostgres] is a PostgreSQL server of a test's own, that the test may kill, and
+// [Site.Node] one more server on the same database.
+//
 // It ends only processes that it started.
 package livetest
