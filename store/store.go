@@ -29,6 +29,10 @@ const PushedRequestMemory = time.Hour
 // has ended, so that nobody is signed in to it by what was under way.
 const EndedSessionMemory = 24 * time.Hour
 
+// ChangeMemory is for how long at least a change is kept for those who ask what
+// has changed.
+const ChangeMemory = 10 * time.Minute
+
 // Store keeps everything the engine must not forget.
 type Store interface {
 	Clients
@@ -41,6 +45,7 @@ type Store interface {
 	Sessions
 	Keys
 	Events
+	Changes
 
 	// InTx runs fn in one transaction; see the package comment.
 	InTx(ctx context.Context, fn func(ctx context.Context, tx Store) error) error
@@ -339,4 +344,44 @@ type Events interface {
 	oauth.Recorder
 	// ListEvents returns the events that match, newest first.
 	ListEvents(ctx context.Context, q EventQuery, p Page) ([]*oauth.Event, error)
+}
+
+// Changes tells what others have changed, so that whoever remembers rows can
+// forget them. It is how a revocation reaches the memory of every process that
+// shares the database.
+type Changes interface {
+	// Changes returns what may have changed since the cursor was given out, and the
+	// cursor to ask with next. The zero cursor, and one from so long ago that
+	// changes since then may have been purged, get [EverythingChanged].
+	//
+	// What was committed before the call is told by it, or was told to the one that
+	// gave out the cursor. The same change may be told again, and so may one of
+	// which nothing came. These must be told: a client updated or deleted, and one
+	// whose secrets were created, expired or sealed anew; a grant revoked; an access
+	// or personal access token revoked, replaced or updated; a subject deleted.
+	// Neither creating a row nor recording its use counts, nor that it expires, nor
+	// that Purge deletes it.
+	Changes(ctx context.Context, since Cursor) ([]Change, Cursor, error)
+}
+
+// Cursor is a place in what has changed. Only the store that gave it out can
+// read it.
+type Cursor int64
+
+// ChangeKind tells what changed.
+type ChangeKind string
+
+const (
+	TokenChanged  ChangeKind = "token"
+	GrantChanged  ChangeKind = "grant"  // and its tokens
+	ClientChanged ChangeKind = "client" // or its secrets, and its tokens
+	// SubjectChanged: what a subject has was deleted, or the user is another than before.
+	SubjectChanged    ChangeKind = "subject"
+	EverythingChanged ChangeKind = "everything" // for all that is known
+)
+
+// Change is one row that is not as it was. ID is empty with EverythingChanged.
+type Change struct {
+	Kind ChangeKind
+	ID   string
 }

@@ -113,6 +113,7 @@ func (s *Store) UpdateClient(ctx context.Context, c *oauth.Client) error {
 		}
 		row.CreatedAt = old.CreatedAt
 		put(s, s.clients, c.ID, row)
+		s.note(store.ClientChanged, c.ID)
 		return nil
 	})
 }
@@ -130,6 +131,7 @@ func (s *Store) DeleteClient(ctx context.Context, id string) error {
 
 func (s *Store) deleteClient(id string) {
 	drop(s, s.clients, id)
+	s.note(store.ClientChanged, id)
 	dropWhere(s, s.secrets, -1, func(r *oauth.ClientSecret) bool { return r.ClientID == id })
 	dropWhere(s, s.requests, -1, func(r *oauth.AuthorizationRequest) bool { return r.ClientID == id })
 	dropWhere(s, s.pushed, -1, func(r *oauth.PushedRequest) bool { return r.ClientID == id })
@@ -206,6 +208,7 @@ func (s *Store) CreateClientSecret(ctx context.Context, secret *oauth.ClientSecr
 			return store.ErrExists
 		}
 		put(s, s.secrets, secret.ID, copySecret(secret))
+		s.note(store.ClientChanged, secret.ClientID)
 		return nil
 	})
 }
@@ -261,6 +264,7 @@ func (s *Store) ResealClientSecret(ctx context.Context, id, old, sealed string) 
 			return store.ErrUsed
 		}
 		edit(s, s.secrets, id, func(r *oauth.ClientSecret) { r.Sealed = sealed })
+		s.note(store.ClientChanged, s.secrets[id].ClientID)
 		return nil
 	})
 }
@@ -272,6 +276,7 @@ func (s *Store) ExpireClientSecrets(ctx context.Context, clientID, except string
 		for id, secret := range s.secrets {
 			if secret.ClientID == clientID && id != except && (secret.ExpiresAt.IsZero() || secret.ExpiresAt.After(expires)) {
 				edit(s, s.secrets, id, func(r *oauth.ClientSecret) { r.ExpiresAt = expires })
+				s.note(store.ClientChanged, clientID)
 			}
 		}
 		return nil

@@ -74,6 +74,7 @@ func (s *Store) RevokeGrant(ctx context.Context, id string, now time.Time) error
 		}
 		if g.RevokedAt.IsZero() {
 			edit(s, s.grants, id, func(r *oauth.Grant) { r.RevokedAt = at(now) })
+			s.note(store.GrantChanged, id)
 		}
 		return nil
 	})
@@ -85,12 +86,14 @@ func (s *Store) RevokeGrants(ctx context.Context, subject, clientID, except stri
 		for id, g := range s.grants {
 			if g.Subject == subject && g.ClientID == clientID && id != except && g.RevokedAt.IsZero() {
 				edit(s, s.grants, id, func(r *oauth.Grant) { r.RevokedAt = at(now) })
+				s.note(store.GrantChanged, id)
 				n++
 			}
 		}
 		for id, t := range s.tokens {
 			if t.GrantID == "" && t.Subject == subject && t.ClientID == clientID && t.RevokedAt.IsZero() {
 				edit(s, s.tokens, id, func(r *oauth.Token) { r.RevokedAt = at(now) })
+				s.noteToken(t)
 			}
 		}
 		return nil

@@ -40,6 +40,9 @@ type state struct {
 	signedIn map[string]*oauth.SessionClient
 	keys     map[string]*store.SigningKey
 	events   map[string]*oauth.Event
+	// What has changed, and how many changes before that are forgotten.
+	changes     []change
+	changesGone store.Cursor
 }
 
 type transaction struct{ over bool }

@@ -50,6 +50,7 @@ func (s *Store) Purge(ctx context.Context, h store.Horizon, limit int) (n int, e
 			return !busy[g.ID] && (before(g.RevokedAt) || before(g.CreatedAt) && s.superseded(g))
 		})
 		n += s.purgeRegistrations(registrations, limit)
+		s.purgeChanges(dead)
 		return nil
 	})
 	return n, err
@@ -121,6 +122,7 @@ func (s *Store) DeleteSubject(ctx context.Context, subject string) error {
 		dropWhere(s, s.codes, -1, func(c *oauth.AuthorizationCode) bool { return c.Subject == subject })
 		dropWhere(s, s.tokens, -1, func(t *oauth.Token) bool { return t.Subject == subject })
 		dropWhere(s, s.grants, -1, func(g *oauth.Grant) bool { return g.Subject == subject })
+		s.note(store.SubjectChanged, subject)
 		return nil
 	})
 }

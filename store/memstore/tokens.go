@@ -58,6 +58,7 @@ func (s *Store) editUnrevoked(ctx context.Context, id string, change func(*oauth
 			return store.ErrNotFound
 		}
 		edit(s, s.tokens, id, change)
+		s.noteToken(t)
 		return nil
 	})
 }
@@ -102,6 +103,7 @@ func (s *Store) RevokeToken(ctx context.Context, id string, now time.Time) error
 		}
 		if t.RevokedAt.IsZero() {
 			edit(s, s.tokens, id, func(r *oauth.Token) { r.RevokedAt = at(now) })
+			s.noteToken(t)
 		}
 		return nil
 	})
@@ -113,6 +115,7 @@ func (s *Store) RevokeAccessTokens(ctx context.Context, grantID string, now time
 		for id, t := range s.tokens {
 			if t.GrantID == grantID && t.Kind == oauth.AccessToken && t.LiveAt(at(now)) {
 				edit(s, s.tokens, id, func(r *oauth.Token) { r.RevokedAt = at(now) })
+				s.noteToken(t)
 			}
 		}
 		return nil

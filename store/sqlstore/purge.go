@@ -115,6 +115,9 @@ func (s *Store) Purge(ctx context.Context, h store.Horizon, limit int) (int, err
 			total += int(n)
 		}
 	}
+	if err := s.purgeChanges(ctx, at, micros(h.Dead.Add(-store.ChangeMemory)), limit); err != nil {
+		return total, err
+	}
 	n, err := s.purgeFound(ctx, sqlSupersededGrants, sqlPurgeSupersededGrants, at, limit)
 	total += n
 	if err != nil {
@@ -170,6 +173,7 @@ func (s *Store) DeleteSubject(ctx context.Context, subject string) error {
 				return err
 			}
 		}
-		return nil
+		_, err := s.change(ctx, sqlNoteSubject, subject)
+		return err
 	})
 }

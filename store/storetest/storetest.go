@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Sessions", sessionTests},
 		{"Keys", keyTests},
 		{"Events", eventTests},
+		{"Changes", changeTests},
 		{"Races", raceTests},
 		{"Transactions", transactionTests},
 		{"Purge", purgeTests},
