@@ -2,46 +2,50 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"database/sql"
-	"encoding/binary"
-	"encoding/hex"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"time"
 
-	_ "modernc.org/sqlite"
+	"golang.org/x/crypto/argon2"
 
 	"github.com/valetkey/valetkey/internal/livetest"
 )
 
-// floorArgument makes this program serve the floors instead of measuring.
+// floorArgument makes this program serve the floors: an address, a database
+// (sqlite:FILE or a URL), and how many tokens it holds before it starts.
 const floorArgument = "serve-floor"
 
 const (
-	floorSecret  = "floor-secret"
-	floorBatch   = 256
-	floorWaiting = 4096
+	floorClient = "floor"
+	floorSecret = "floor-secret"
+	floorScope  = "read write"
+	floorLife   = 3600 // seconds
 )
 
-// floor is the running server of the floors.
-type floor struct {
+// child is this program again, serving something.
+type child struct {
 	addr string
 	pid  int
 	cmd  *exec.Cmd
 }
 
-// startFloor starts this program again as the server of the floors, in a
-// process of its own so that its CPU time can be told from the load's.
-func startFloor(ctx context.Context, dir string) (*floor, error) {
+// startChild starts this program with args after the address it listens on.
+func startChild(ctx context.Context, what string, args ...string) (*child, error) {
 	addr, err := livetest.FreeAddr()
 	if err != nil {
 		return nil, err
@@ -50,138 +54,179 @@ func startFloor(ctx context.Context, dir string) (*floor, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, floorArgument, addr, filepath.Join(dir, "floor.db"))
+	cmd := exec.CommandContext(ctx, self, append([]string{what, addr}, args...)...)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	f := &floor{addr: addr, pid: cmd.Process.Pid, cmd: cmd}
-	for range 500 {
+	c := &child{addr: addr, pid: cmd.Process.Pid, cmd: cmd}
+	for range 6000 {
 		if conn, err := net.Dial("tcp", addr); err == nil {
 			conn.Close()
-			return f, nil
+			return c, nil
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	f.stop()
-	return nil, errors.New("the floor server did not start")
+	c.stop()
+	return nil, fmt.Errorf("%s did not start", what)
 }
 
-func (f *floor) stop() {
-	f.cmd.Process.Kill()
-	f.cmd.Wait()
+func (c *child) stop() {
+	c.cmd.Process.Kill()
+	c.cmd.Wait()
 }
 
-// floorScenarios are the rows that Valetkey's own are held against.
-func floorScenarios(f *floor) []scenario {
-	hello := get(f.addr, "/hello")
-	token := post(f.addr, "/token", url.Values{"grant_type": {"client_credentials"}}, basic("floor", floorSecret))
-	return []scenario{
-		{"floor: hello", []int{1, 32}, func(int) (step, error) {
-			w := &wire{addr: f.addr}
-			return func() error { return w.expect(hello, "ok") }, nil
-		}},
-		{"floor: token, group commit", []int{1, 32}, func(int) (step, error) {
-			w := &wire{addr: f.addr}
-			return func() error { return w.expect(token, "access_token") }, nil
-		}},
+// startFloor starts the floors on a fresh SQLite database, or on that of the URL.
+func startFloor(ctx context.Context, dir, database string) (*child, error) {
+	if database == "" {
+		own, err := os.MkdirTemp(dir, "floor")
+		if err != nil {
+			return nil, err
+		}
+		database = "sqlite:" + filepath.Join(own, "floor.db")
 	}
+	return startChild(ctx, floorArgument, database)
 }
 
-// serveFloor answers /hello with a constant and /token with a token whose hash
-// is committed to SQLite before the answer, many tokens to a commit.
-func serveFloor(addr, file string) error {
-	db, err := sql.Open("sqlite", "file:"+file+"?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+// side is one of the floor's routes, asked again and again.
+func (c *child) side(request []byte, expect string) *side {
+	return &side{pid: c.pid, connect: func(int) (step, error) {
+		w := &wire{addr: c.addr}
+		return func() error { return w.expect(request, expect) }, nil
+	}}
+}
+
+func (c *child) get(path, expect string) *side { return c.side(get(c.addr, path), expect) }
+
+// post sends a form as the floor's only client.
+func (c *child) post(path string, form url.Values, expect string) *side {
+	return c.side(post(c.addr, path, form, basic(floorClient, floorSecret)), expect)
+}
+
+// token is the floor that makes a token by the route.
+func (c *child) token(path string) *side {
+	return c.post(path, url.Values{"grant_type": {"client_credentials"}}, "access_token")
+}
+
+// introspect is a floor that looks tokens up that it has just made.
+func (c *child) introspect(path, mint string) *side {
+	return &side{pid: c.pid, connect: func(int) (step, error) {
+		w, auth := &wire{addr: c.addr}, basic(floorClient, floorSecret)
+		var pool [][]byte
+		for range tokenPool / people {
+			if err := w.expect(post(c.addr, mint, url.Values{"grant_type": {"client_credentials"}}, auth), "access_token"); err != nil {
+				return nil, err
+			}
+			pool = append(pool, post(c.addr, path, url.Values{"token": {member(w.body.String(), "access_token")}}, auth))
+		}
+		return w.inTurns(pool, `"active":true`), nil
+	}}
+}
+
+// serveFloor serves the floors: an answer that is ready, and the least that
+// issues, signs, looks up and hashes.
+func serveFloor(args []string) error {
+	if len(args) != 2 {
+		return errors.New("want an address and a database")
+	}
+	rows, err := openFloor(args[1])
 	if err != nil {
 		return err
 	}
-	db.SetMaxOpenConns(1)
-	if _, err := db.Exec(`CREATE TABLE tokens (id BLOB PRIMARY KEY, hash BLOB NOT NULL, expires BIGINT NOT NULL) WITHOUT ROWID`); err != nil {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
 		return err
 	}
-	commits := make(chan floorToken, floorWaiting)
-	go commitAll(db, commits)
-	secret := sha256.Sum256([]byte(floorSecret))
+	ready := []byte(`{"issuer":"https://id.example.org"` + strings.Repeat(`,"member":"a value of some length"`, 52) + `}`)
+	slots := make(chan struct{}, max(1, runtime.NumCPU()-1))
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /hello", func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, map[string]string{"status": "ok"})
 	})
-	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Write(ready)
+	})
+	mux.Handle("POST /token", forClient(func(w http.ResponseWriter, r *http.Request) error {
+		text, row := newFloorRow()
+		if err := rows.add(row); err != nil {
+			return err
+		}
+		return writeJSON(w, floorAnswer(text))
+	}))
+	mux.Handle("POST /token-es256", forClient(func(w http.ResponseWriter, r *http.Request) error {
+		text, err := floorJWT(key, time.Now())
+		if err != nil {
+			return err
+		}
+		return writeJSON(w, floorAnswer(text))
+	}))
+	mux.Handle("POST /introspect", forClient(func(w http.ResponseWriter, r *http.Request) error {
+		row, err := rows.find(r.Context(), r.PostForm.Get("token"))
+		if err != nil {
+			return err
+		}
+		return writeJSON(w, row.describe())
+	}))
+	mux.HandleFunc("POST /hash", func(w http.ResponseWriter, r *http.Request) {
+		slots <- struct{}{}
+		defer func() { <-slots }()
+		argon2.IDKey([]byte(floorSecret), []byte("0123456789abcdef"), 2, 19*1024, 1, 32)
+		writeJSON(w, map[string]string{"status": "ok"})
+	})
+	server := http.Server{Addr: args[0], Handler: mux, ReadHeaderTimeout: answerWithin}
+	return server.ListenAndServe()
+}
+
+// forClient checks the secret of the floor's only client and reads the form.
+func forClient(next func(http.ResponseWriter, *http.Request) error) http.Handler {
+	secret := sha256.Sum256([]byte(floorSecret))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, password, _ := r.BasicAuth()
 		sent := sha256.Sum256([]byte(password))
 		if r.ParseForm() != nil || subtle.ConstantTimeCompare(sent[:], secret[:]) != 1 {
 			http.Error(w, "no", http.StatusUnauthorized)
 			return
 		}
-		t := floorToken{id: make([]byte, 16), done: make(chan error, 1)}
-		binary.BigEndian.PutUint64(t.id, uint64(time.Now().UnixMicro()))
-		rand.Read(t.id[8:])
-		text := hex.EncodeToString(t.id) + rand.Text()
-		t.hash = sha256.Sum256([]byte(text))
-		commits <- t
-		if err := <-t.done; err != nil {
+		if err := next(w, r); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
 		}
-		writeJSON(w, struct {
-			AccessToken string `json:"access_token"`
-			TokenType   string `json:"token_type"`
-			ExpiresIn   int    `json:"expires_in"`
-		}{text, "Bearer", 3600})
 	})
-	server := http.Server{Addr: addr, Handler: mux, ReadHeaderTimeout: answerWithin}
-	return server.ListenAndServe()
 }
 
-// floorToken is one row that waits for its commit.
 type floorToken struct {
-	id   []byte
-	hash [sha256.Size]byte
-	done chan error
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"`
+	ExpiresIn   int    `json:"expires_in"`
+	Scope       string `json:"scope"`
 }
 
-// commitAll commits whatever waits in one transaction, again and again.
-func commitAll(db *sql.DB, waiting <-chan floorToken) {
-	for first := range waiting {
-		batch := []floorToken{first}
-		for more := true; more && len(batch) < floorBatch; {
-			select {
-			case t := <-waiting:
-				batch = append(batch, t)
-			default:
-				more = false
-			}
-		}
-		err := commit(db, batch)
-		for _, t := range batch {
-			t.done <- err
-		}
-	}
-}
+func floorAnswer(text string) floorToken { return floorToken{text, "Bearer", floorLife, floorScope} }
 
-func commit(db *sql.DB, batch []floorToken) error {
-	tx, err := db.Begin()
+// floorJWT signs a token that nobody keeps.
+func floorJWT(key *ecdsa.PrivateKey, now time.Time) (string, error) {
+	claims, err := json.Marshal(map[string]any{
+		"iss": "https://id.example.org", "sub": floorClient, "aud": "https://api.example.org", "client_id": floorClient,
+		"iat": now.Unix(), "exp": now.Unix() + floorLife, "jti": rand.Text(), "scope": floorScope,
+	})
 	if err != nil {
-		return err
+		return "", err
 	}
-	defer tx.Rollback()
-	insert, err := tx.Prepare(`INSERT INTO tokens (id, hash, expires) VALUES (?, ?, ?)`)
+	text := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"ES256","kid":"floor","typ":"at+jwt"}`)) + "." + base64.RawURLEncoding.EncodeToString(claims)
+	digest := sha256.Sum256([]byte(text))
+	r, s, err := ecdsa.Sign(rand.Reader, key, digest[:])
 	if err != nil {
-		return err
+		return "", err
 	}
-	defer insert.Close()
-	expires := time.Now().Add(time.Hour).UnixMicro()
-	for _, t := range batch {
-		if _, err := insert.Exec(t.id, t.hash[:], expires); err != nil {
-			return err
-		}
-	}
-	return tx.Commit()
+	var signature [64]byte
+	r.FillBytes(signature[:32])
+	s.FillBytes(signature[32:])
+	return text + "." + base64.RawURLEncoding.EncodeToString(signature[:]), nil
 }
 
-func writeJSON(w http.ResponseWriter, v any) {
+func writeJSON(w http.ResponseWriter, v any) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	json.NewEncoder(w).Encode(v)
+	return json.NewEncoder(w).Encode(v)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -16,149 +17,187 @@ import (
 )
 
 const (
-	people    = 32 // as many as the most connections, so that each has a person
+	people    = 32 // as many as the most connections of people, so that each has one
 	tokenPool = 1000
-	settings  = "/account/settings/applications/"
 )
 
-// target is the Valetkey server that is measured and what was set up on it.
+// target is a Valetkey server that is measured and what was set up on it.
 type target struct {
-	ctx     context.Context
-	site    *livetest.Site
-	server  *livetest.Server
+	ctx  context.Context
+	site *livetest.Site
+	stop func() error
+	pid  int
+
 	service *oauth2.Config // client credentials and introspection
+	signed  *oauth2.Config // the same with access tokens in JWT form
 	web     *oauth2.Config // authorization code; an https redirect, so consent is remembered
 	browser *oauth2.Config // public: its refresh tokens rotate
 }
 
-// startTarget builds and sets up a server the way an operator does.
-func startTarget(ctx context.Context, dir, binary string) (*target, error) {
-	var err error
-	if binary == "" {
-		if binary, err = livetest.Build(ctx, dir); err != nil {
-			return nil, err
+// newSite makes an installation the way an operator does, in a directory of its
+// own. On PostgreSQL database is its URL; empty: SQLite.
+func newSite(ctx context.Context, binary, dir, database string, env ...string) (*livetest.Site, error) {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return nil, err
+	}
+	site, err := livetest.NewSite(ctx, binary, dir)
+	if err != nil {
+		return nil, err
+	}
+	site.Env = append(site.Env, env...)
+	if database != "" {
+		site.Env = append(site.Env, "VALETKEY_DB="+database)
+	}
+	_, err = site.Run(ctx, "", "migrate", "up")
+	return site, err
+}
+
+// startTarget starts the program on the site.
+func startTarget(ctx context.Context, site *livetest.Site) (*target, error) {
+	server, err := site.Start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &target{ctx: ctx, site: site, pid: server.PID, stop: server.Stop}, nil
+}
+
+// startFresh makes a site with people and clients, and starts it.
+func startFresh(ctx context.Context, binary, dir, database string, env ...string) (*target, error) {
+	site, err := newSite(ctx, binary, dir, database, env...)
+	if err != nil {
+		return nil, err
+	}
+	t, err := startTarget(ctx, site)
+	if err != nil {
+		return nil, err
+	}
+	for n := range people {
+		if err := site.CreatePerson(ctx, person(n)); err != nil {
+			return nil, errors.Join(err, t.stop())
 		}
 	}
-	if binary, err = filepath.Abs(binary); err != nil {
-		return nil, err
-	}
-	t := &target{ctx: ctx}
-	if t.site, err = livetest.NewSite(ctx, binary, dir); err != nil {
-		return nil, err
-	}
-	t.site.Env = append(t.site.Env, "VALETKEY_TEST_ENDPOINTS=true")
-	if t.server, err = t.site.Start(ctx); err != nil {
-		return nil, err
-	}
-	if err := t.populate(); err != nil {
-		return nil, errors.Join(err, t.server.Stop())
+	if err := t.register(); err != nil {
+		return nil, errors.Join(err, t.stop())
 	}
 	return t, nil
 }
 
-func (t *target) populate() (err error) {
-	for n := range people {
-		if err := t.site.CreatePerson(t.ctx, person(n)); err != nil {
+// startHouse is startFresh with passwords that cost nothing to verify.
+func startHouse(ctx context.Context, binary, dir string) (*target, error) {
+	site, err := newSite(ctx, binary, dir, "")
+	if err != nil {
+		return nil, err
+	}
+	house, err := startChild(ctx, houseArgument, dir)
+	if err != nil {
+		return nil, err
+	}
+	site.Addr, site.Issuer = house.addr, "http://"+house.addr
+	t := &target{ctx: ctx, site: site, pid: house.pid, stop: func() error { house.stop(); return nil }}
+	if err := t.register(); err != nil {
+		return nil, errors.Join(err, t.stop())
+	}
+	return t, nil
+}
+
+func (t *target) register() (err error) {
+	for _, c := range []struct {
+		to   **oauth2.Config
+		name string
+		args []string
+	}{
+		{&t.service, "Service", []string{"--type", "service"}},
+		{&t.signed, "Signed", []string{"--type", "service", "--access-token-format", "jwt"}},
+		{&t.web, "Web", []string{"--type", "web", "--redirect-uri", livetest.RedirectURI, "--id-token-alg", "ES256"}},
+		{&t.browser, "Browser", []string{"--type", "browser", "--redirect-uri", livetest.RedirectURI, "--id-token-alg", "ES256"}},
+	} {
+		if *c.to, err = t.site.CreateApplication(t.ctx, c.name, c.args...); err != nil {
 			return err
 		}
+		(*c.to).Scopes = []string{"openid"}
 	}
-	if t.service, err = t.site.CreateApplication(t.ctx, "Service", "--type", "service"); err != nil {
-		return err
-	}
-	if t.web, err = t.site.CreateApplication(t.ctx, "Web", "--type", "web", "--redirect-uri", livetest.RedirectURI); err != nil {
-		return err
-	}
-	t.browser, err = t.site.CreateApplication(t.ctx, "Browser", "--type", "browser", "--redirect-uri", livetest.RedirectURI)
-	return err
+	return nil
 }
 
 func person(n int) livetest.Person {
 	return livetest.Person{Email: fmt.Sprintf("person%d@example.org", n), Password: "correct horse battery staple"}
 }
 
-// scenarios are the rows about Valetkey.
-func (t *target) scenarios() []scenario {
-	both := []int{1, 32}
-	return []scenario{
-		{"discovery document", both, t.discovery},
-		{"token: client credentials", both, t.clientCredentials},
-		{"introspect: live token", both, t.introspect},
-		{"protected resource (/oauth/ping)", both, t.ping},
-		{"page: settings, applications", both, t.settingsPage},
-		{"refresh: rotation", both, t.refresh},
-		{"code flow: session, consent known", both, t.knownCodeFlow},
-		{"code flow: sign-in and consent", []int{1, 8}, t.wholeCodeFlow},
-	}
+// side is an operation on the target.
+func (t *target) side(connect func(n int) (step, error)) side { return side{t.pid, connect} }
+
+// fetch gets a path again and again.
+func (t *target) fetch(path, expect string) side {
+	return t.side(func(int) (step, error) {
+		w, req := &wire{addr: t.site.Addr}, get(t.site.Addr, path)
+		return func() error { return w.expect(req, expect) }, nil
+	})
 }
 
-func (t *target) wire() *wire { return &wire{addr: t.site.Addr} }
-
-func (t *target) discovery(int) (step, error) {
-	w, req := t.wire(), get(t.site.Addr, "/.well-known/oauth-authorization-server")
-	return func() error { return w.expect(req, `"issuer"`) }, nil
+// token asks for tokens by client credentials.
+func (t *target) token(client *oauth2.Config) side {
+	return t.side(func(int) (step, error) {
+		w, req := &wire{addr: t.site.Addr}, t.mint(client)
+		return func() error { return w.expect(req, `"access_token"`) }, nil
+	})
 }
 
-func (t *target) clientCredentials(int) (step, error) {
-	w, req := t.wire(), t.mint()
-	return func() error { return w.expect(req, `"access_token"`) }, nil
+func (t *target) mint(client *oauth2.Config) []byte {
+	return post(t.site.Addr, "/oauth/token", url.Values{"grant_type": {"client_credentials"}}, basic(client.ClientID, client.ClientSecret))
 }
 
-func (t *target) mint() []byte {
-	return post(t.site.Addr, "/oauth/token", url.Values{"grant_type": {"client_credentials"}}, basic(t.service.ClientID, t.service.ClientSecret))
+// introspect asks about tokens; nil: about some that it makes first.
+func (t *target) introspect(tokens []string) side {
+	return t.side(func(n int) (step, error) {
+		w, auth := &wire{addr: t.site.Addr}, basic(t.service.ClientID, t.service.ClientSecret)
+		mine := tokens
+		for range tokenPool / people {
+			if tokens != nil {
+				break
+			}
+			if err := w.expect(t.mint(t.service), `"access_token"`); err != nil {
+				return nil, err
+			}
+			mine = append(mine, member(w.body.String(), "access_token"))
+		}
+		pool := make([][]byte, len(mine))
+		for i, token := range mine {
+			// Each connection begins elsewhere, and goes its own way round.
+			pool[(i*7919+n*len(mine)/people)%len(mine)] = post(t.site.Addr, "/oauth/introspect", url.Values{"token": {token}}, auth)
+		}
+		return w.inTurns(pool, `"active":true`), nil
+	})
 }
 
-// pool makes n requests, one for each of as many fresh access tokens.
-func (t *target) pool(w *wire, n int, request func(token string) []byte) ([][]byte, error) {
-	mint := t.mint()
-	pool := make([][]byte, n)
-	for i := range pool {
-		if err := w.expect(mint, `"access_token"`); err != nil {
+// userInfo asks about a person who has signed in to the web client.
+func (t *target) userInfo() side {
+	return t.side(func(n int) (step, error) {
+		token, err := livetest.NewVisitor(person(n), nil).Token(t.ctx, t.web)
+		if err != nil {
 			return nil, err
 		}
-		pool[i] = request(member(w.body.String(), "access_token"))
-	}
-	return pool, nil
-}
-
-func (t *target) introspect(int) (step, error) {
-	w := t.wire()
-	auth := basic(t.service.ClientID, t.service.ClientSecret)
-	pool, err := t.pool(w, tokenPool/people, func(token string) []byte {
-		return post(t.site.Addr, "/oauth/introspect", url.Values{"token": {token}}, auth)
+		w, req := &wire{addr: t.site.Addr}, get(t.site.Addr, "/oauth/userinfo", "Authorization: Bearer "+token.AccessToken)
+		return func() error { return w.expect(req, `"sub"`) }, nil
 	})
-	next := 0
-	return func() error {
-		next++
-		return w.expect(pool[next%len(pool)], `"active":true`)
-	}, err
 }
 
-func (t *target) ping(int) (step, error) {
-	w := t.wire()
-	pool, err := t.pool(w, tokenPool/people, func(token string) []byte {
-		return get(t.site.Addr, "/oauth/ping", "Authorization: Bearer "+token)
-	})
-	next := 0
-	return func() error {
-		next++
-		return w.expect(pool[next%len(pool)], "pong")
-	}, err
-}
-
-func (t *target) refresh(n int) (step, error) {
-	token, err := livetest.NewVisitor(person(n), nil).Token(t.ctx, t.browser)
-	if err != nil {
-		return nil, err
-	}
-	w, current := t.wire(), token.RefreshToken
-	return func() error {
-		form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {current}, "client_id": {t.browser.ClientID}}
-		if err := w.expect(post(t.site.Addr, "/oauth/token", form), `"refresh_token"`); err != nil {
-			return err
+// refresh rotates a refresh token and gets an ID token with each.
+func (t *target) refresh() side {
+	return t.side(func(n int) (step, error) {
+		token, err := livetest.NewVisitor(person(n), nil).Token(t.ctx, t.browser)
+		if err != nil {
+			return nil, err
 		}
-		current = member(w.body.String(), "refresh_token")
-		return nil
-	}, nil
+		w, current := &wire{addr: t.site.Addr}, token.RefreshToken
+		return func() error {
+			form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {current}, "client_id": {t.browser.ClientID}}
+			if err := w.expect(post(t.site.Addr, "/oauth/token", form), `"id_token"`); err != nil {
+				return err
+			}
+			current = member(w.body.String(), "refresh_token")
+			return nil
+		}, nil
+	})
 }
 
 // transport keeps connections as a browser does.
@@ -166,36 +205,40 @@ func transport() *http.Transport {
 	return &http.Transport{MaxIdleConnsPerHost: people, DisableCompression: true}
 }
 
-// knownCodeFlow is what a person does who is signed in and has agreed before:
-// one redirect and one token request.
-func (t *target) knownCodeFlow(n int) (step, error) {
-	tr := transport()
-	visitor := livetest.NewVisitor(person(n), tr)
-	ctx := context.WithValue(t.ctx, oauth2.HTTPClient, &http.Client{Transport: tr})
-	flow := func() error { _, err := visitor.Token(ctx, t.web); return err }
-	return flow, flow()
+// knownFlow is what a person does who is signed in and has agreed before: one
+// redirect and one token request, with an ID token.
+func (t *target) knownFlow() side {
+	return t.side(func(n int) (step, error) {
+		tr := transport()
+		visitor := livetest.NewVisitor(person(n), tr)
+		ctx := context.WithValue(t.ctx, oauth2.HTTPClient, &http.Client{Transport: tr})
+		flow := func() error { _, err := visitor.Token(ctx, t.web); return err }
+		return flow, flow()
+	})
 }
 
 var newcomers atomic.Int64
 
-// wholeCodeFlow signs in with a password and agrees on the consent page, to an
-// application of its own so that consent is never known before.
-func (t *target) wholeCodeFlow(n int) (step, error) {
-	tr := transport()
-	ctx := context.WithValue(t.ctx, oauth2.HTTPClient, &http.Client{Transport: tr})
-	name := fmt.Sprintf("Newcomer %d", newcomers.Add(1))
-	app, err := t.site.CreateApplication(t.ctx, name, "--type", "web", "--redirect-uri", livetest.RedirectURI)
-	if err != nil {
-		return nil, err
-	}
-	return func() error {
-		visitor := livetest.NewVisitor(person(n), tr)
-		token, err := visitor.Token(ctx, app)
+// wholeFlow signs in with a password and agrees on the consent page, to an
+// application of its own so that consent is never known before, and revokes what
+// it got.
+func (t *target) wholeFlow() side {
+	return t.side(func(n int) (step, error) {
+		tr := transport()
+		ctx := context.WithValue(t.ctx, oauth2.HTTPClient, &http.Client{Transport: tr})
+		name := fmt.Sprintf("Newcomer %d", newcomers.Add(1))
+		app, err := t.site.CreateApplication(t.ctx, name, "--type", "web", "--redirect-uri", livetest.RedirectURI)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return t.forget(ctx, app, token)
-	}, nil
+		return func() error {
+			token, err := livetest.NewVisitor(person(n), tr).Token(ctx, app)
+			if err != nil {
+				return err
+			}
+			return t.forget(ctx, app, token)
+		}, nil
+	})
 }
 
 // forget revokes what an application got, its grant with it, so that the next
@@ -219,24 +262,31 @@ func (t *target) forget(ctx context.Context, app *oauth2.Config, token *oauth2.T
 	return nil
 }
 
-// settingsPage is the page with a person's applications and tokens.
-func (t *target) settingsPage(n int) (step, error) {
-	visitor := livetest.NewVisitor(person(n), transport())
-	if _, err := visitor.Token(t.ctx, t.web); err != nil { // signs in
-		return nil, err
-	}
-	home, err := url.Parse(t.site.Issuer)
-	if err != nil {
-		return nil, err
-	}
-	var cookies []string
-	for _, c := range visitor.Cookies(home) {
-		cookies = append(cookies, c.Name+"="+c.Value)
-	}
-	w := t.wire()
-	req := get(t.site.Addr, settings, "Cookie: "+strings.Join(cookies, "; "), "User-Agent: "+visitor.Headers.Get("User-Agent"))
-	return func() error { return w.expect(req, "Authorized applications") }, nil
+// login signs in by the form, and nothing else.
+func (t *target) login() side {
+	return t.side(func(n int) (step, error) {
+		tr := transport()
+		return func() error {
+			visitor := livetest.NewVisitor(person(n), tr)
+			page, err := visitor.Open(t.site.Issuer + "/login/")
+			if err != nil {
+				return err
+			}
+			form := page.FormTo("/login/")
+			if form == nil {
+				return fmt.Errorf("no form to sign in by: %v", page)
+			}
+			form.Set("username", visitor.Person.Email).Set("password", visitor.Person.Password)
+			if page, err = visitor.Send(form); err == nil && page.Form() != nil && page.Form().Values.Has("password") {
+				return fmt.Errorf("not signed in: %v", page)
+			}
+			return err
+		}, nil
+	})
 }
+
+// databaseFile is the SQLite file of a site.
+func databaseFile(site *livetest.Site) string { return filepath.Join(site.Dir, "valetkey.db") }
 
 // member reads one string member of a JSON object without decoding the rest.
 func member(body, name string) string {

@@ -68,6 +68,15 @@ func (w *wire) expect(request []byte, text string) error {
 	return nil
 }
 
+// inTurns sends one request after the other and begins again.
+func (w *wire) inTurns(pool [][]byte, expect string) step {
+	next := 0
+	return func() error {
+		next++
+		return w.expect(pool[next%len(pool)], expect)
+	}
+}
+
 // get is the bytes of a GET request; headers are whole lines without the end.
 func get(host, path string, headers ...string) []byte {
 	return request("GET", host, path, headers, "")
