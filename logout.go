@@ -48,7 +48,7 @@ func (s *Server) buildLogout() error {
 }
 
 // logoutRoutes mounts what ends sessions.
-func (s *Server) logoutRoutes(at func(path string, h http.Handler)) {
+func (s *Server) logoutRoutes(at mount) {
 	if !s.signsOut() {
 		return
 	}

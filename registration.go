@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -117,7 +116,7 @@ func (s *Server) sealSecret() func(oauth.Secret, string) string {
 }
 
 // registrationRoutes are there if anybody may register.
-func (s *Server) registrationRoutes(at func(string, http.Handler)) {
+func (s *Server) registrationRoutes(at mount) {
 	mode := s.cfg.Registration.Mode
 	if mode == "" {
 		return

@@ -46,40 +46,42 @@ func (s *Server) routes() (http.Handler, error) {
 	for _, path := range discovery.Paths(s.cfg.Issuer, s.keys != nil) {
 		mux.Handle(path, metadata)
 	}
-	at := func(path string, h http.Handler) { mux.Handle(s.pages.Path(path), h) }
+	at := mount(func(path string, h http.Handler) { mux.Handle(s.pages.Path(path), h) })
+	tokens, lookups := at.within(s.classes.tokens, busy), at.within(s.classes.lookups, busy)
+	people, calls := at.within(s.classes.pages, s.busyPage), at.within(s.classes.api, respond.Problem)
 
-	at("/oauth/authorize", http.HandlerFunc(ask.Authorize))
-	at("/oauth/errors", http.HandlerFunc(ask.Errors))
-	at(par.Path, s.pushing(ask))
-	at("/oauth/token", s.tokenEndpoint())
-	at(device.Path, devices.Endpoint())
-	s.registrationRoutes(at)
-	at("/oauth/revoke", revoke.New(revoke.Config{Store: s.cfg.Store, Live: s.live, Clients: s.clients, Now: s.cfg.Now}))
-	at("/oauth/introspect", s.introspection())
-	at("/oauth/ping", s.ping())
+	people("/oauth/authorize", http.HandlerFunc(ask.Authorize))
+	people("/oauth/errors", http.HandlerFunc(ask.Errors))
+	tokens(par.Path, s.pushing(ask))
+	tokens("/oauth/token", s.tokenEndpoint())
+	tokens(device.Path, devices.Endpoint())
+	s.registrationRoutes(tokens)
+	tokens("/oauth/revoke", revoke.New(revoke.Config{Store: s.cfg.Store, Live: s.live, Clients: s.clients, Now: s.cfg.Now}))
+	lookups("/oauth/introspect", s.introspection())
+	lookups("/oauth/ping", s.ping())
 	if s.cfg.TestEndpoints {
-		at("/oauth/info", ping.Info(s.guard.RequireToken))
-		at("/oauth/invalid", ping.Invalid(s.guard.RequireToken))
+		lookups("/oauth/info", ping.Info(s.guard.RequireToken))
+		lookups("/oauth/invalid", ping.Invalid(s.guard.RequireToken))
 	}
 	if s.keys != nil {
 		at("/oauth/jwks", s.keys)
-		at("/oauth/userinfo", userinfo.New(userinfo.Config{
+		lookups("/oauth/userinfo", userinfo.New(userinfo.Config{
 			Guard: s.guard, Store: s.cfg.Store, Subjects: s.subjects, Issuer: s.cfg.Issuer, Sign: s.keys.Sign,
 		}))
 	}
-	at("/api/v1/", s.guard.RequireAuth(rest))
+	calls("/api/v1/", s.guard.RequireAuth(rest))
 	at("/api/v1/openapi.yaml", rest)
 	at("/assets/", s.pages.Assets())
 
-	at("/oauth/consent", s.browser(http.HandlerFunc(ask.Consent)))
-	s.logoutRoutes(at)
-	at(device.PagePath, s.browser(http.HandlerFunc(devices.Page)))
-	at(device.ConfirmPath, s.browser(http.HandlerFunc(devices.Confirm)))
-	at("/account/settings/", s.browser(s.settings()))
+	people("/oauth/consent", s.browser(http.HandlerFunc(ask.Consent)))
+	s.logoutRoutes(people)
+	people(device.PagePath, s.browser(http.HandlerFunc(devices.Page)))
+	people(device.ConfirmPath, s.browser(http.HandlerFunc(devices.Confirm)))
+	people("/account/settings/", s.browser(s.settings()))
 	administration := s.browser(s.administration())
-	at("/admin/applications/", administration)
-	at("/admin/tokens/", administration)
-	at("/admin/activity/", administration)
+	people("/admin/applications/", administration)
+	people("/admin/tokens/", administration)
+	people("/admin/activity/", administration)
 	at("/", http.HandlerFunc(s.notFound))
 
 	return peer.Identify(s.cfg.TrustedProxies, respond.WithLogger(remember(mux), s.cfg.Logger)), nil

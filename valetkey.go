@@ -63,6 +63,7 @@ type Server struct {
 	notices *logout.Deliverer
 	states  *session.States
 
+	classes classes
 	desk    *manage.Desk
 	login   oauth.Authenticator
 	handler http.Handler
@@ -76,7 +77,7 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, login: oncePerRequest{cfg.Login}}
+	s := &Server{cfg: cfg, login: oncePerRequest{cfg.Login}, classes: newClasses()}
 	for _, build := range []func() error{s.buildSecrets, s.buildScopes, s.buildGuard, s.buildClients, s.buildLogout, s.buildDesk, s.buildPages} {
 		if err := build(); err != nil {
 			return nil, err

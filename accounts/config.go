@@ -16,6 +16,7 @@ import (
 	"github.com/valetkey/valetkey/internal/csrf"
 	"github.com/valetkey/valetkey/internal/issuer"
 	"github.com/valetkey/valetkey/internal/keyring"
+	"github.com/valetkey/valetkey/internal/overload"
 	"github.com/valetkey/valetkey/internal/pages"
 	"github.com/valetkey/valetkey/oauth"
 )
@@ -107,7 +108,8 @@ type Accounts struct {
 	turns  *turns
 	guard  *csrf.Guard
 	pages  *pages.Pages
-	mailer Mailer // nil: no mail
+	room   *overload.Class // requests
+	mailer Mailer          // nil: no mail
 	mails  sync.WaitGroup
 	serve  http.Handler
 }
@@ -168,7 +170,7 @@ func New(cfg Config) (*Accounts, error) {
 	}
 	secure := strings.HasPrefix(cfg.Issuer, "https:")
 	a := &Accounts{cfg: cfg, store: cfg.Store, base: cfg.Issuer, secure: secure,
-		ring: ring, hasher: hasher, turns: newTurns(), mailer: mailer,
+		ring: ring, hasher: hasher, turns: newTurns(), room: overload.New("door", overload.Requests()), mailer: mailer,
 		guard: csrf.New(csrf.Config{Keys: ring.Derive("csrf"), Issuer: cfg.Issuer, Now: cfg.Now})}
 	a.pages, err = pages.New(pages.Config{Product: cfg.Product, Issuer: cfg.Issuer, Secure: secure,
 		Development: cfg.Development, Overlay: cfg.Templates, Menu: append(a.Menu(), cfg.Menu...), SignOut: cfg.SignOut,

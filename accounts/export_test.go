@@ -1,17 +1,20 @@
 package accounts
 
+import "context"
+
 // Evaluated is how many passwords were verified, against a stored hash or
 // against nobody's.
 func (a *Accounts) Evaluated() int64 { return a.hasher.evaluated.Load() }
 
-// SaturateHasher takes every slot for hashing until release is called.
+// SaturateHasher takes every place for hashing until release is called.
 func (a *Accounts) SaturateHasher() (release func()) {
-	for range cap(a.hasher.slots) {
-		a.hasher.slots <- struct{}{}
+	places := a.hasher.room.Load().Places
+	for range places {
+		a.hasher.room.Enter(context.Background())
 	}
 	return func() {
-		for range cap(a.hasher.slots) {
-			a.hasher.release()
+		for range places {
+			a.hasher.room.Leave()
 		}
 	}
 }

@@ -5,33 +5,27 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
+	"github.com/valetkey/valetkey/internal/overload"
 	"github.com/valetkey/valetkey/oauth"
 )
 
 const (
 	minPassword = 8    // bytes
 	maxPassword = 1024 // bytes; longer ones are refused, never cut
-	// hashWait is how long a request waits for its turn to try, and to hash.
-	hashWait = 2 * time.Second
 )
 
-// errBusy: every slot for hashing stayed taken for hashWait.
-var errBusy = fmt.Errorf("accounts: too many passwords are being verified: %w", oauth.TemporarilyUnavailable)
-
-// hasher hashes and verifies passwords, as many at a time as there are cores:
-// each hash takes its share of memory, and a storm of sign-ins must not take
-// the whole machine.
+// hasher hashes and verifies passwords, fewer at a time than there are cores
+// ([overload.Hashing]): each hash takes its share of memory, and a storm of
+// sign-ins must not take the whole machine.
 type hasher struct {
 	cost  Argon2
 	salt  oauth.Secret // Flask-Security's; see Config.ImportedSalt
 	dummy phc          // what passwords of unknown people are verified against
-	slots chan struct{}
+	room  *overload.Class
 	// evaluated counts the passwords that were verified.
 	evaluated atomic.Int64
 }
@@ -41,15 +35,15 @@ func newHasher(cost Argon2, salt oauth.Secret) (*hasher, error) {
 	if !cost.valid() {
 		return nil, fmt.Errorf("accounts: Hash %+v: want 8 KiB a thread to %d KiB, 1 to %d passes, 1 to %d threads", cost, maxMemory, maxTime, maxThreads)
 	}
-	return &hasher{cost: cost, salt: salt, dummy: newPHC(cost, "nobody's password"), slots: make(chan struct{}, runtime.GOMAXPROCS(0))}, nil
+	return &hasher{cost: cost, salt: salt, dummy: newPHC(cost, "nobody's password"), room: overload.New("hashing", overload.Hashing())}, nil
 }
 
 // hash makes the PHC string of a password.
 func (h *hasher) hash(ctx context.Context, password oauth.Secret) (string, error) {
-	if err := h.acquire(ctx); err != nil {
+	if err := h.room.Enter(ctx); err != nil {
 		return "", err
 	}
-	defer h.release()
+	defer h.room.Leave()
 	return newPHC(h.cost, password).String(), nil
 }
 
@@ -57,10 +51,10 @@ func (h *hasher) hash(ctx context.Context, password oauth.Secret) (string, error
 // that hash should be made anew. An empty hash (nobody, or nobody's password)
 // costs the same work and is never right.
 func (h *hasher) verify(ctx context.Context, hash string, password oauth.Secret) (right, outdated bool, err error) {
-	if err := h.acquire(ctx); err != nil {
+	if err := h.room.Enter(ctx); err != nil {
 		return false, false, err
 	}
-	defer h.release()
+	defer h.room.Leave()
 	h.evaluated.Add(1)
 	if hash == "" {
 		h.dummy.verify(password)
@@ -71,14 +65,6 @@ func (h *hasher) verify(ctx context.Context, hash string, password oauth.Secret)
 	}
 	return verifyImported(hash, password, h.salt), true, nil
 }
-
-func (h *hasher) acquire(ctx context.Context) error {
-	timer := time.NewTimer(hashWait)
-	defer timer.Stop()
-	return wait(ctx, timer, h.slots)
-}
-
-func (h *hasher) release() { <-h.slots }
 
 //go:embed common.txt
 var commonText string

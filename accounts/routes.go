@@ -97,11 +97,17 @@ func (a *Accounts) routes() http.Handler {
 	form(pathUsers+"{id}/{action}/{$}", sure(a.userActionPage), sure(a.userAction))
 
 	guarded := a.guard.Protect(csrf.ProtectOptions{Session: a.Session, Refuse: a.refuseForm}, a.strict(mux))
-	return peer.Identify(a.cfg.TrustedProxies, a.identify(guarded))
+	return peer.Identify(a.cfg.TrustedProxies, a.room.Limit(a.identify(guarded), a.fail))
 }
 
 // ServeHTTP serves the door's pages.
 func (a *Accounts) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.serve.ServeHTTP(w, r) }
+
+// Load tells how busy the door is: with requests, with attempts to sign in, and
+// with hashing passwords.
+func (a *Accounts) Load() []oauth.Load {
+	return []oauth.Load{a.room.Load(), a.turns.all.Load(), a.hasher.room.Load()}
+}
 
 // identify finds out once whose session the request has.
 func (a *Accounts) identify(next http.Handler) http.Handler {

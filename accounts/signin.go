@@ -34,7 +34,8 @@ type proof struct {
 // attempt verifies a password and, if it is right, does what then does with the
 // proof. The attempt is counted before it is verified, and waits for its turn
 // before it is counted; then, which accepts the proof, is still part of it.
-// Errors: errWrong, *Throttled, errBusy, what then returns, or a fault.
+// Errors: errWrong, *Throttled, a refusal when too many try, what then returns, or
+// a fault.
 func (a *Accounts) attempt(ctx context.Context, username string, password oauth.Secret, device oauth.Hash, then func(*proof) error) error {
 	email := strings.ToLower(strings.TrimSpace(username))
 	acc, err := a.store.AccountByEmail(ctx, email)
@@ -121,8 +122,6 @@ func (a *Accounts) VerifyPassword(ctx context.Context, username string, password
 		return subject, nil
 	case isThrottled(err):
 		return "", &oauth.Error{Code: oauth.InvalidGrant, Description: "Too many attempts with a wrong password. Try again in a minute.", Cause: err}
-	case errors.Is(err, errBusy):
-		return "", &oauth.Error{Code: oauth.TemporarilyUnavailable, Description: "The server is busy. Try again in a moment.", Cause: err}
 	case errors.Is(err, errWrong):
 		return "", errors.Join(oauth.ErrUserNotFound, err)
 	}

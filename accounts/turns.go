@@ -4,7 +4,8 @@ import (
 	"context"
 	"runtime"
 	"sync"
-	"time"
+
+	"github.com/valetkey/valetkey/internal/overload"
 )
 
 // turns bounds how many attempts are under way, from being counted until their
@@ -12,8 +13,8 @@ import (
 // password would be counted before the first of them is through, and throttled
 // like a crowd of guessers.
 type turns struct {
-	all  chan struct{} // attempts at whatever account
-	each int           // attempts under one key at a time
+	all  *overload.Class // attempts at whatever account
+	each overload.Limits // attempts under one key at a time
 
 	mu   sync.Mutex
 	keys map[string]*turnstile // those in use
@@ -21,7 +22,7 @@ type turns struct {
 
 // turnstile is the turns of one key.
 type turnstile struct {
-	slots chan struct{}
+	turn  *overload.Class
 	users int // who is in it or waits for it
 }
 
@@ -29,28 +30,29 @@ type turnstile struct {
 // so there are twice as many as there are cores, and still few beside
 // networkLimit. Under one key there are fewer than an account has for free.
 func newTurns() *turns {
-	all := min(2*runtime.GOMAXPROCS(0), networkLimit.Free/2)
-	return &turns{all: make(chan struct{}, all), each: strangerLimit.Free - 1, keys: map[string]*turnstile{}}
+	all, each := overload.Hashing(), overload.Hashing()
+	all.InFlight = min(2*runtime.GOMAXPROCS(0), networkLimit.Free/2)
+	each.InFlight = strangerLimit.Free - 1
+	return &turns{all: overload.New("sign-in", all), each: each, keys: map[string]*turnstile{}}
 }
 
 // take waits for a turn under the key; the caller calls leave when the attempt is
-// over. errBusy if it takes longer than hashWait.
+// over. It is refused, as temporarily_unavailable, if that takes too long or if
+// too many wait already.
 func (t *turns) take(ctx context.Context, key string) (leave func(), err error) {
 	s := t.join(key)
-	timer := time.NewTimer(hashWait)
-	defer timer.Stop()
-	if err := wait(ctx, timer, s.slots); err != nil {
+	if err := s.turn.Enter(ctx); err != nil {
 		t.part(key, s)
 		return nil, err
 	}
-	if err := wait(ctx, timer, t.all); err != nil {
-		<-s.slots
+	if err := t.all.Enter(ctx); err != nil {
+		s.turn.Leave()
 		t.part(key, s)
 		return nil, err
 	}
 	return func() {
-		<-t.all
-		<-s.slots
+		t.all.Leave()
+		s.turn.Leave()
 		t.part(key, s)
 	}, nil
 }
@@ -60,7 +62,7 @@ func (t *turns) join(key string) *turnstile {
 	defer t.mu.Unlock()
 	s := t.keys[key]
 	if s == nil {
-		s = &turnstile{slots: make(chan struct{}, t.each)}
+		s = &turnstile{turn: overload.New("", t.each)}
 		t.keys[key] = s
 	}
 	s.users++
@@ -72,17 +74,5 @@ func (t *turns) part(key string, s *turnstile) {
 	defer t.mu.Unlock()
 	if s.users--; s.users == 0 {
 		delete(t.keys, key)
-	}
-}
-
-// wait puts a token into slots before the timer fires.
-func wait(ctx context.Context, timer *time.Timer, slots chan struct{}) error {
-	select {
-	case slots <- struct{}{}:
-		return nil
-	case <-timer.C:
-		return errBusy
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

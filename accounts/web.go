@@ -44,6 +44,7 @@ func (a *Accounts) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status, message := http.StatusInternalServerError, ""
 	var no *refusal
 	var wait *Throttled
+	var busy *oauth.Error
 	switch {
 	case errors.As(err, &no):
 		status, message = no.status, no.message
@@ -54,9 +55,11 @@ func (a *Accounts) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status = http.StatusNotFound
 	case errors.Is(err, context.Canceled):
 		// The browser went away; nobody reads the answer.
+	case errors.As(err, &busy) && busy.Code == oauth.TemporarilyUnavailable:
+		status = http.StatusServiceUnavailable // the page says when to come back
 	default:
 		if errors.Is(err, oauth.TemporarilyUnavailable) || errors.Is(err, context.DeadlineExceeded) {
-			status = http.StatusServiceUnavailable // the page says when to come back
+			status = http.StatusServiceUnavailable
 		}
 		a.cfg.Logger.ErrorContext(r.Context(), "request failed", "path", r.Pattern, "request_id", peer.From(r.Context()).RequestID, "error", err)
 	}

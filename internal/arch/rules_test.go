@@ -24,7 +24,7 @@ var rules = map[string]rule{
 	"internal/issuer":        {},
 	"internal/form":          {imports: "oauth"},
 	"internal/strictjson":    {},
-	"internal/fetch":         {}, // whoever fetches does it here
+	"internal/fetch":         {imports: "oauth internal/overload"}, // whoever fetches does it here
 	"internal/redirecturi":   {imports: "oauth"},
 	"internal/proof":         {imports: "oauth"},
 	"internal/target":        {imports: "oauth"},
@@ -37,6 +37,7 @@ var rules = map[string]rule{
 	"internal/clientkeys":    {imports: "oauth internal/fetch internal/strictjson", external: "github.com/go-jose/go-jose"},
 	"internal/clientmeta":    {imports: "oauth internal/clientkeys internal/fetch internal/redirecturi internal/strictjson"},
 	"internal/throttle":      {},
+	"internal/overload":      {imports: "oauth"},
 	"internal/clientauth":    {imports: "oauth store internal/clientkeys internal/keyring internal/strictjson internal/form internal/lastuse internal/mint internal/peer internal/liveness internal/respond"},
 	"internal/keys":          {imports: "oauth store internal/keyring internal/mint internal/peer internal/respond", external: "github.com/go-jose/go-jose"},
 	"internal/claims":        {imports: "oauth internal/strictjson"},
@@ -66,11 +67,11 @@ var rules = map[string]rule{
 	"internal/api":      {imports: "$desk internal/strictjson resource"},
 
 	// The bundled door never sees the engine.
-	"accounts":             {imports: "oauth internal/pages internal/csrf internal/keyring internal/mint internal/peer internal/form internal/issuer", external: "golang.org/x/crypto golang.org/x/text", entry: true},
+	"accounts":             {imports: "oauth internal/pages internal/csrf internal/keyring internal/mint internal/peer internal/form internal/issuer internal/overload", external: "golang.org/x/crypto golang.org/x/text", entry: true},
 	"accounts/sqlaccounts": {imports: "oauth accounts store/sqlstore internal/sqldb"},
 
 	// Where it comes together.
-	"":                {imports: "oauth store grant resource manage $helpers $rooms internal/pages internal/csrf internal/fetch internal/clientkeys internal/clientmeta internal/keyring internal/keys internal/claims internal/idtoken internal/accesstoken internal/guard internal/issuer", entry: true, global: true},
+	"":                {imports: "oauth store grant resource manage $helpers $rooms internal/pages internal/csrf internal/fetch internal/clientkeys internal/clientmeta internal/keyring internal/keys internal/claims internal/idtoken internal/accesstoken internal/guard internal/issuer internal/overload", entry: true, global: true},
 	"internal/config": {imports: "oauth internal/issuer internal/keyring", external: "go.yaml.in/yaml"},
 	"internal/flow":   {imports: "internal/issuer", external: "golang.org/x/oauth2 github.com/go-jose/go-jose"}, // a client, of any server
 	"internal/cli": {imports: " oauth internal/flow internal/clientmeta store store/sqlstore store/memstore resource manage accounts accounts/sqlaccounts root $helpers internal/config internal/issuer internal/keyring internal/keys internal/pages internal/sqldb internal/csrf internal/ping",

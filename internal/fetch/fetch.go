@@ -16,6 +16,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/valetkey/valetkey/internal/overload"
+	"github.com/valetkey/valetkey/oauth"
 )
 
 const (
@@ -56,7 +59,7 @@ type Fetcher struct {
 	cfg       Config
 	allow     allowed
 	transport *http.Transport
-	places    chan struct{}
+	room      *overload.Class
 }
 
 const longest = 5 * time.Second
@@ -69,7 +72,7 @@ func New(c Config) *Fetcher {
 	c.Timeout = min(cmp.Or(c.Timeout, longest), longest)
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
-	f := &Fetcher{cfg: c, allow: allow(c.Allow), places: make(chan struct{}, atOnce)}
+	f := &Fetcher{cfg: c, allow: allow(c.Allow), room: overload.New("fetches", overload.Limits{InFlight: atOnce, Queue: atOnce, Wait: c.Timeout})}
 	f.transport = &http.Transport{
 		Proxy:                  nil, // a proxy would resolve the name again
 		DialContext:            f.dial,
@@ -178,14 +181,15 @@ func (f *Fetcher) PostForm(ctx context.Context, rawURL string, form url.Values) 
 // begin waits for a place, within the time there is.
 func (f *Fetcher) begin(ctx context.Context) (context.Context, func(), error) {
 	ctx, cancel := context.WithTimeout(ctx, f.cfg.Timeout)
-	select {
-	case f.places <- struct{}{}:
-		return ctx, func() { <-f.places; cancel() }, nil
-	case <-ctx.Done():
+	if err := f.room.Enter(ctx); err != nil {
 		cancel()
-		return nil, nil, &Error{Reason: unreachable, Cause: fmt.Errorf("too many requests under way: %w", ctx.Err())}
+		return nil, nil, &Error{Reason: unreachable, Cause: fmt.Errorf("too many requests under way: %w", err)}
 	}
+	return ctx, func() { f.room.Leave(); cancel() }, nil
 }
+
+// Load tells how many requests are under way.
+func (f *Fetcher) Load() oauth.Load { return f.room.Load() }
 
 // send checks the URL, resolves its host once and talks to what it resolved.
 func (f *Fetcher) send(ctx context.Context, method, rawURL string, header http.Header, body io.Reader) (*http.Response, error) {

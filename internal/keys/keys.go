@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -128,13 +127,13 @@ type Keys struct {
 	cfg Config
 
 	current atomic.Pointer[snapshot]
-	reading sync.Mutex // one reader of the store at a time; guards asked and opened
-	asked   time.Time  // when an unknown key made us look the last time
+	reading chan struct{} // one reader of the store at a time; guards asked and opened
+	asked   time.Time     // when an unknown key made us look the last time
 	salt    atomic.Pointer[[]byte]
 }
 
 // New returns the keys. It asks nobody, and does not Check.
-func New(c Config) *Keys { return &Keys{cfg: c.withDefaults()} }
+func New(c Config) *Keys { return &Keys{cfg: c.withDefaults(), reading: make(chan struct{}, 1)} }
 
 // Key is what may be known of a signing key.
 type Key struct {

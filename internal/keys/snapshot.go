@@ -49,8 +49,11 @@ func (k *Keys) fresh(ctx context.Context) (*snapshot, error) {
 	if s := k.current.Load(); s != nil && s.good(k.cfg.Now()) {
 		return s, nil
 	}
-	k.reading.Lock()
-	defer k.reading.Unlock()
+	ctx, done, err := k.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	if s := k.current.Load(); s != nil && s.good(k.cfg.Now()) {
 		return s, nil // somebody has done it while we waited
 	}
@@ -69,8 +72,11 @@ func (k *Keys) find(ctx context.Context, kid string) (*key, error) {
 	if err != nil || s.keys[kid] != nil {
 		return s.key(kid), err
 	}
-	k.reading.Lock()
-	defer k.reading.Unlock()
+	ctx, done, err := k.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	now := k.cfg.Now()
 	if since := now.Sub(k.asked); since >= 0 && since < unknown {
 		return k.current.Load().key(kid), nil
@@ -89,12 +95,30 @@ func (s *snapshot) key(kid string) *key {
 
 // load reads the store whatever is in memory.
 func (k *Keys) load(ctx context.Context) (*snapshot, error) {
-	k.reading.Lock()
-	defer k.reading.Unlock()
+	ctx, done, err := k.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	return k.read(ctx)
 }
 
-// read makes the current snapshot. The caller holds k.reading.
+// patience is how long somebody who needs a key waits for the store.
+const patience = 5 * time.Second
+
+// begin waits until nobody else reads, and bounds the time for both.
+func (k *Keys) begin(ctx context.Context) (_ context.Context, done func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	select {
+	case k.reading <- struct{}{}:
+		return ctx, func() { <-k.reading; cancel() }, nil
+	case <-ctx.Done():
+		defer cancel()
+		return nil, nil, fmt.Errorf("keys: %w", ctx.Err())
+	}
+}
+
+// read makes the current snapshot. The caller has called begin.
 func (k *Keys) read(ctx context.Context) (*snapshot, error) {
 	s := &snapshot{made: k.cfg.Now(), keys: map[string]*key{}, signs: map[string]*key{}}
 	rows, err := k.rows(ctx)

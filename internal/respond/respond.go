@@ -101,14 +101,16 @@ func challenge(w http.ResponseWriter, r *http.Request, status int, code oauth.Er
 // refusals that a fault caused, are logged.
 func Refusal(r *http.Request, err error) *oauth.Error {
 	var refusal *oauth.Error
+	fault := true
 	switch {
 	case errors.As(err, &refusal):
+		fault = refusal.Cause != nil
 	case Passing(err):
 		refusal = &oauth.Error{Code: oauth.TemporarilyUnavailable, Description: "The server cannot do this now. Try again in a moment.", Cause: err}
 	default:
 		refusal = &oauth.Error{Code: oauth.ServerError, Cause: err}
 	}
-	if Status(refusal.Code) >= 500 && !errors.Is(r.Context().Err(), context.Canceled) {
+	if fault && Status(refusal.Code) >= 500 && !errors.Is(r.Context().Err(), context.Canceled) {
 		logger(r.Context()).ErrorContext(r.Context(), "request failed",
 			"error", err, "method", r.Method, "path", r.URL.Path, "request_id", peer.From(r.Context()).RequestID)
 	}
