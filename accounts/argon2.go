@@ -78,6 +78,15 @@ func newPHC(cost Argon2, password oauth.Secret) phc {
 	return p
 }
 
+// nobodys is a hash that no password is known of: drawn, because to compute one
+// takes time and memory that a server needs when it starts.
+func nobodys(cost Argon2) phc {
+	p := phc{cost: cost, salt: make([]byte, saltLen), key: make([]byte, keyLen)}
+	rand.Read(p.salt)
+	rand.Read(p.key)
+	return p
+}
+
 func (p phc) derive(password oauth.Secret, n uint32) []byte {
 	return argon2.IDKey([]byte(password), p.salt, p.cost.Time, p.cost.Memory, p.cost.Threads, n)
 }

@@ -35,7 +35,7 @@ func newHasher(cost Argon2, salt oauth.Secret) (*hasher, error) {
 	if !cost.valid() {
 		return nil, fmt.Errorf("accounts: Hash %+v: want 8 KiB a thread to %d KiB, 1 to %d passes, 1 to %d threads", cost, maxMemory, maxTime, maxThreads)
 	}
-	return &hasher{cost: cost, salt: salt, dummy: newPHC(cost, "nobody's password"), room: overload.New("hashing", overload.Hashing())}, nil
+	return &hasher{cost: cost, salt: salt, dummy: nobodys(cost), room: overload.New("hashing", overload.Hashing())}, nil
 }
 
 // hash makes the PHC string of a password.

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/valetkey/valetkey/oauth"
 )
@@ -44,11 +45,10 @@ const (
 	fileSuffix = "_file"
 )
 
-// Fields lists every setting in the order of the struct.
-func Fields() []*Field {
-	c := Default()
-	return fields(reflect.ValueOf(c), "", nil)
-}
+// Fields lists every setting in the order of the struct. The list is everybody's.
+func Fields() []*Field { return allFields() }
+
+var allFields = sync.OnceValue(func() []*Field { return fields(reflect.ValueOf(Default()), "", nil) })
 
 func fields(v reflect.Value, prefix string, index []int) []*Field {
 	var out []*Field

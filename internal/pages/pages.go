@@ -14,6 +14,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/valetkey/valetkey/oauth"
@@ -99,7 +100,7 @@ type Link struct {
 type Pages struct {
 	cfg       Config
 	prefix    string // the issuer's path, without a slash at the end
-	templates map[string]*template.Template
+	templates map[string]func() (*template.Template, error)
 	assets    *assets
 	menu      []oauth.MenuItem
 }
@@ -130,8 +131,10 @@ func New(cfg Config) (*Pages, error) {
 
 const layout = "layout.html"
 
-// parse reads the layout and the partials, and each page on top of them.
-func (p *Pages) parse() (map[string]*template.Template, error) {
+// parse reads the layout and the partials, and each page. A page is put on top of
+// a copy of them when it is drawn for the first time: the copies of all pages
+// would be most of what a server keeps in memory, and few are ever drawn.
+func (p *Pages) parse() (map[string]func() (*template.Template, error), error) {
 	root, err := fs.Sub(builtin, "templates")
 	if err != nil {
 		return nil, err
@@ -153,29 +156,46 @@ func (p *Pages) parse() (map[string]*template.Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages := make(map[string]*template.Template, len(names))
+	pages := make(map[string]func() (*template.Template, error), len(names))
 	for _, name := range names {
-		t, err := base.Clone()
+		text, err := p.read(root, name)
 		if err != nil {
-			return nil, fmt.Errorf("pages: %s: %w", name, err)
-		}
-		if err := p.add(t.New(name), root, name); err != nil {
 			return nil, err
 		}
-		pages[name] = t
+		if _, err := template.New(name).Funcs(p.funcs()).Parse(text); err != nil {
+			return nil, fmt.Errorf("pages: %w", err)
+		}
+		pages[name] = sync.OnceValues(func() (*template.Template, error) {
+			t, err := base.Clone()
+			if err == nil {
+				_, err = t.New(name).Parse(text)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("pages: %s: %w", name, err)
+			}
+			return t, nil
+		})
 	}
 	return pages, nil
 }
 
 func (p *Pages) add(t *template.Template, root fs.FS, name string) error {
-	text, err := readOver(p.cfg.Overlay, name, root, name)
+	text, err := p.read(root, name)
 	if err != nil {
-		return fmt.Errorf("pages: %w", err)
+		return err
 	}
-	if _, err := t.Parse(string(text)); err != nil {
+	if _, err := t.Parse(text); err != nil {
 		return fmt.Errorf("pages: %w", err)
 	}
 	return nil
+}
+
+func (p *Pages) read(root fs.FS, name string) (string, error) {
+	text, err := readOver(p.cfg.Overlay, name, root, name)
+	if err != nil {
+		return "", fmt.Errorf("pages: %w", err)
+	}
+	return string(text), nil
 }
 
 // readOver reads the overlay's file, or the built-in one if the overlay has none.
@@ -210,13 +230,17 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, s She
 
 // Draw returns the page's HTML.
 func (p *Pages) Draw(s Shell, page Page) ([]byte, error) {
-	t, ok := p.templates[page.Template()]
+	template, ok := p.templates[page.Template()]
 	if !ok {
 		return nil, fmt.Errorf("pages: there is no template %q", page.Template())
 	}
+	t, err := template()
+	if err != nil {
+		return nil, err
+	}
 	settings, admin := p.links(s)
 	var buf bytes.Buffer
-	err := t.ExecuteTemplate(&buf, layout, View{
+	err = t.ExecuteTemplate(&buf, layout, View{
 		Shell: s, Page: page, Title: page.Title(), Product: p.cfg.Product, Development: p.cfg.Development,
 		Settings: settings, Admin: admin, SignOut: p.Path(p.cfg.SignOut), Now: p.cfg.Now(),
 	})
