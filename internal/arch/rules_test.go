@@ -32,13 +32,14 @@ var rules = map[string]rule{
 	"internal/respond":       {imports: "oauth internal/peer"},
 	"internal/csrf":          {imports: "oauth", external: "github.com/go-jose/go-jose"},
 	"internal/pages":         {imports: "oauth", external: "golang.org/x/net golang.org/x/text"},
-	"internal/liveness":      {imports: "oauth store internal/accesstoken internal/mint"},
+	"internal/cache":         {imports: "oauth store"},
+	"internal/liveness":      {imports: "oauth store internal/accesstoken internal/cache internal/mint"},
 	"internal/lastuse":       {imports: "store"},
 	"internal/clientkeys":    {imports: "oauth internal/fetch internal/strictjson", external: "github.com/go-jose/go-jose"},
 	"internal/clientmeta":    {imports: "oauth internal/clientkeys internal/fetch internal/redirecturi internal/strictjson"},
 	"internal/throttle":      {},
 	"internal/overload":      {imports: "oauth"},
-	"internal/clientauth":    {imports: "oauth store internal/clientkeys internal/keyring internal/strictjson internal/form internal/lastuse internal/mint internal/peer internal/liveness internal/respond"},
+	"internal/clientauth":    {imports: "oauth store internal/cache internal/clientkeys internal/keyring internal/strictjson internal/form internal/lastuse internal/mint internal/peer internal/liveness internal/respond"},
 	"internal/keys":          {imports: "oauth store internal/keyring internal/mint internal/peer internal/respond", external: "github.com/go-jose/go-jose"},
 	"internal/claims":        {imports: "oauth internal/strictjson"},
 	"internal/idtoken":       {imports: "oauth internal/claims internal/keys internal/strictjson"},
@@ -56,7 +57,7 @@ var rules = map[string]rule{
 	"internal/register":   {imports: "oauth store $helpers internal/clientmeta internal/strictjson internal/throttle"},
 	"internal/clientdoc":  {imports: "oauth store internal/clientmeta internal/fetch internal/mint internal/peer internal/respond internal/throttle"},
 	"internal/discovery":  {imports: "oauth $helpers internal/issuer"},
-	"internal/userinfo":   {imports: "oauth store internal/claims internal/guard $helpers"},
+	"internal/userinfo":   {imports: "oauth store internal/cache internal/claims internal/guard $helpers"},
 	"internal/ping":       {imports: "oauth resource $helpers"},
 	"internal/logout":     {imports: "oauth store $helpers internal/pages internal/fetch internal/idtoken"},
 
@@ -71,7 +72,7 @@ var rules = map[string]rule{
 	"accounts/sqlaccounts": {imports: "oauth accounts store/sqlstore internal/sqldb"},
 
 	// Where it comes together.
-	"":                {imports: "oauth store grant resource manage $helpers $rooms internal/pages internal/csrf internal/fetch internal/clientkeys internal/clientmeta internal/keyring internal/keys internal/claims internal/idtoken internal/accesstoken internal/guard internal/issuer internal/overload", entry: true, global: true},
+	"":                {imports: "oauth store grant resource manage $helpers $rooms internal/pages internal/csrf internal/fetch internal/clientkeys internal/clientmeta internal/keyring internal/keys internal/claims internal/idtoken internal/accesstoken internal/cache internal/guard internal/issuer internal/overload", entry: true, global: true},
 	"internal/config": {imports: "oauth internal/issuer internal/keyring", external: "go.yaml.in/yaml"},
 	"internal/flow":   {imports: "internal/issuer", external: "golang.org/x/oauth2 github.com/go-jose/go-jose"}, // a client, of any server
 	"internal/cli": {imports: " oauth internal/flow internal/clientmeta store store/sqlstore store/memstore resource manage accounts accounts/sqlaccounts root $helpers internal/config internal/issuer internal/keyring internal/keys internal/pages internal/sqldb internal/csrf internal/ping",
@@ -88,6 +89,7 @@ var rules = map[string]rule{
 	"internal/browser":     {testKit: true},
 	"internal/conformance": {testKit: true},
 	"internal/crashtest":   {testKit: true},
+	"internal/faults":      {testKit: true},
 	"internal/hostile":     {testKit: true},
 	"internal/livetest":    {testKit: true},
 	"internal/oauthtest":   {testKit: true},

@@ -40,6 +40,9 @@ const (
 	// postgresConnections leaves room for several nodes below PostgreSQL's usual
 	// hundred. pool_max_conns in the URL says otherwise.
 	postgresConnections = 20
+	// connectSeconds: a host that does not answer must leave a request the time to
+	// try the next. connect_timeout in the URL says otherwise.
+	connectSeconds = 3
 	// connectionLife lets a balancer before the database move connections, and
 	// ends those that a firewall has forgotten.
 	connectionLife = time.Hour
@@ -52,6 +55,9 @@ func (d database) open() (*sql.DB, error) {
 	if d.dialect == sqlstore.PostgreSQL {
 		var err error
 		if source, connections, err = config.PoolSize(d.source, postgresConnections); err != nil {
+			return nil, invalidf("db: %w", err)
+		}
+		if source, err = config.ConnectWithin(source, connectSeconds); err != nil {
 			return nil, invalidf("db: %w", err)
 		}
 		driver = "pgx"

@@ -429,6 +429,14 @@ func TestPasswordOfTheDatabaseIsNotShown(t *testing.T) {
 	if err != nil || n != 7 {
 		t.Errorf("pool_max_conns=7: %d, %v", n, err)
 	}
+	for db, want := range map[string]string{
+		"postgres://vk@a.internal:5432,b.internal:5433/vk?target_session_attrs=read-write": "postgres://vk@a.internal:5432,b.internal:5433/vk?connect_timeout=3&target_session_attrs=read-write",
+		"postgres://vk@db.internal/vk?connect_timeout=9":                                   "postgres://vk@db.internal/vk?connect_timeout=9",
+	} {
+		if got, err := config.ConnectWithin(db, 3); err != nil || got != want {
+			t.Errorf("ConnectWithin: %s, %v; want %s", got, err, want)
+		}
+	}
 	for _, size := range []string{"0", "many", "100000"} {
 		if _, _, err := config.PoolSize("postgres://vk@db.internal/vk?pool_max_conns="+size, 20); err == nil {
 			t.Errorf("pool_max_conns=%s was taken", size)

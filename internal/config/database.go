@@ -53,6 +53,22 @@ func WithoutPassword(db string) string {
 	return u.Redacted()
 }
 
+// ConnectWithin bounds how long a PostgreSQL URL's driver tries to connect to each
+// of its hosts, unless the URL says so itself.
+func ConnectWithin(db string, seconds int) (string, error) {
+	u, err := url.Parse(db)
+	if err != nil {
+		return "", errors.New("the URL of the database cannot be read")
+	}
+	query := u.Query()
+	if query.Has("connect_timeout") {
+		return db, nil
+	}
+	query.Set("connect_timeout", strconv.Itoa(seconds))
+	u.RawQuery = query.Encode()
+	return u.String(), nil
+}
+
 // poolParam is the parameter of a PostgreSQL URL that bounds the connections, as
 // pgx spells it.
 const poolParam = "pool_max_conns"

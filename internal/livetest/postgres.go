@@ -51,15 +51,8 @@ func NewPostgres(ctx context.Context, settings ...string) (*Postgres, error) {
 }
 
 func (p *Postgres) make(ctx context.Context, settings []string) error {
-	if os.Getuid() == 0 {
-		uid, gid, err := postgresUser()
-		if err != nil {
-			return err
-		}
-		p.as = runAs(uint32(uid), uint32(gid))
-		if err := errors.Join(os.Chmod(p.Dir, 0o755), os.Chown(p.Dir, uid, gid)); err != nil {
-			return err
-		}
+	if err := p.own(); err != nil {
+		return err
 	}
 	addr, err := FreeAddr()
 	if err != nil {
@@ -88,6 +81,19 @@ func (p *Postgres) make(ctx context.Context, settings []string) error {
 		return err
 	}
 	return p.Start(ctx)
+}
+
+// own gives the directory to whoever runs the server.
+func (p *Postgres) own() error {
+	if os.Getuid() != 0 {
+		return nil
+	}
+	uid, gid, err := postgresUser()
+	if err != nil {
+		return err
+	}
+	p.as = runAs(uint32(uid), uint32(gid))
+	return errors.Join(os.Chmod(p.Dir, 0o755), os.Chown(p.Dir, uid, gid))
 }
 
 func (p *Postgres) data() string { return filepath.Join(p.Dir, "data") }

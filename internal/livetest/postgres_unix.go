@@ -14,3 +14,6 @@ func runAs(uid, gid uint32) *syscall.SysProcAttr {
 
 // pause stops a process in its steps (SIGSTOP).
 func pause(p *os.Process) { p.Signal(syscall.SIGSTOP) }
+
+// resume lets it go on.
+func resume(p *os.Process) { p.Signal(syscall.SIGCONT) }

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/valetkey/valetkey/oauth"
 )
 
 const (
@@ -188,7 +190,7 @@ func (db *DB) commitGroup() {
 		}
 	}
 	if outcome = tx.Commit(); outcome != nil {
-		outcome = fmt.Errorf("sqldb: commit: %w", Fault(outcome))
+		outcome = lost("commit", outcome)
 	}
 }
 
@@ -206,15 +208,26 @@ func (db *DB) callOnce(j *job, tx *sql.Tx) error {
 func (db *DB) callUnderSavepoint(j *job, tx *sql.Tx) error {
 	q := querier{db, tx}
 	if _, err := q.ExecContext(j.ctx, "SAVEPOINT member"); err != nil {
-		return fmt.Errorf("sqldb: savepoint: %w", Fault(err))
+		return lost("savepoint", err)
 	}
 	if db.callOnce(j, tx) != nil {
 		if _, err := q.ExecContext(j.ctx, "ROLLBACK TO member"); err != nil {
-			return fmt.Errorf("sqldb: roll back to savepoint: %w", Fault(err))
+			return lost("roll back to savepoint", err)
 		}
 	}
 	if _, err := q.ExecContext(j.ctx, "RELEASE member"); err != nil {
-		return fmt.Errorf("sqldb: release savepoint: %w", Fault(err))
+		return lost("release savepoint", err)
 	}
 	return nil
+}
+
+// lost is the error of a statement that the engine itself adds. SQLite undoes the
+// whole transaction when it cannot write, and then complains of these with
+// SQLITE_ERROR: there is no transaction. That is no mistake of ours.
+func lost(what string, err error) error {
+	var code interface{ Code() int }
+	if errors.As(err, &code) && code.Code() == 1 {
+		return fmt.Errorf("sqldb: %s: %w: %w", what, oauth.TemporarilyUnavailable, err)
+	}
+	return fmt.Errorf("sqldb: %s: %w", what, Fault(err))
 }
