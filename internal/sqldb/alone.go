@@ -48,7 +48,11 @@ func jitter(pause time.Duration) time.Duration {
 // end with ctx and are undone then; a commit, once sent, is waited for, so that
 // the caller learns its outcome.
 func (db *DB) transaction(ctx context.Context, fn func(context.Context, *sql.Tx) error) (err error) {
-	conn, err := db.pool.Conn(ctx)
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	stay := context.AfterFunc(ctx, end)
+	defer stay()
+	conn, tx, err := db.begin(ctx, life)
 	if err != nil {
 		return fmt.Errorf("sqldb: begin: %w", Fault(err))
 	}
@@ -59,14 +63,6 @@ func (db *DB) transaction(ctx context.Context, fn func(context.Context, *sql.Tx)
 			conn.Raw(func(any) error { return driver.ErrBadConn })
 		}
 	}()
-	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	defer end()
-	stay := context.AfterFunc(ctx, end)
-	defer stay()
-	tx, err := conn.BeginTx(life, nil)
-	if err != nil {
-		return fmt.Errorf("sqldb: begin: %w", Fault(err))
-	}
 	defer tx.Rollback() // does nothing after Commit
 	if err := db.call(ctx, tx, fn); err != nil {
 		return err
@@ -83,6 +79,21 @@ func (db *DB) transaction(ctx context.Context, fn func(context.Context, *sql.Tx)
 		return fmt.Errorf("sqldb: commit: %w", Fault(err))
 	}
 	return nil
+}
+
+// begin begins a transaction that ends with life on a connection that is waited
+// for until ctx ends.
+func (db *DB) begin(ctx, life context.Context) (conn *sql.Conn, tx *sql.Tx, err error) {
+	err = db.onLiveConnection(func() (err error) {
+		if conn, err = db.pool.Conn(ctx); err != nil {
+			return err
+		}
+		if tx, err = conn.BeginTx(life, nil); err != nil {
+			conn.Close()
+		}
+		return err
+	})
+	return conn, tx, err
 }
 
 func isReadOnly(err error) bool {

@@ -155,3 +155,62 @@ func TestInsertedMeanwhile(t *testing.T) {
 		t.Errorf("got %v, want one that wins and one that finds the row", errs)
 	}
 }
+
+// The server ends every connection of the pool, as one does that is started anew.
+// Nobody who looks up or writes afterwards is told.
+func TestStaleConnections(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	db := openPostgres(t)
+	const crowd = 8
+	db.Pool().SetMaxOpenConns(crowd)
+	db.Pool().SetMaxIdleConns(crowd)
+	for what, use := range map[string]func() error{
+		"look-up": func() error {
+			var n int
+			return db.Read(ctx).QueryRowContext(ctx, "SELECT n FROM t WHERE id = 1").Scan(&n)
+		},
+		"list": func() error {
+			rows, err := db.Read(ctx).QueryContext(ctx, "SELECT n FROM t")
+			if err != nil {
+				return err
+			}
+			return rows.Close()
+		},
+		"write": func() error {
+			return db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+				_, err := tx.ExecContext(ctx, "UPDATE t SET n = n + 1 WHERE id = 1")
+				return err
+			})
+		},
+	} {
+		conns := make([]*sql.Conn, crowd)
+		pids := make([]int, crowd)
+		for i := range conns {
+			var err error
+			if conns[i], err = db.Pool().Conn(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if err := conns[i].QueryRowContext(ctx, "SELECT pg_backend_pid()").Scan(&pids[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, pid := range pids[1:] {
+			if _, err := conns[0].ExecContext(ctx, "SELECT pg_terminate_backend($1, 5000)", pid); err != nil { // waits until it has gone
+				t.Fatal(err)
+			}
+		}
+		for _, conn := range conns {
+			conn.Close()
+		}
+		var wg sync.WaitGroup
+		for range crowd {
+			wg.Go(func() {
+				if err := use(); err != nil {
+					t.Errorf("%s: %v", what, err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+}

@@ -107,9 +107,10 @@ func (db *DB) Check(ctx context.Context) error {
 	return nil
 }
 
-// querier sends statements to tx, or to the pool if tx is nil. On SQLite, where
-// parsing costs more than running, it keeps the statements prepared; a
-// PostgreSQL driver does that by itself.
+// querier sends statements to tx, or to the pool if tx is nil; a query outside of
+// any transaction changes nothing. On SQLite, where parsing costs more than
+// running, it keeps the statements prepared; a PostgreSQL driver does that by
+// itself.
 type querier struct {
 	db *DB
 	tx *sql.Tx
@@ -128,7 +129,15 @@ func (q querier) QueryContext(ctx context.Context, query string, args ...any) (*
 	if st := q.db.prepared(ctx, q.tx, query); st != nil {
 		return st.QueryContext(ctx, args...)
 	}
-	return q.plain().QueryContext(ctx, query, args...)
+	if q.tx != nil || q.db.dialect == SQLite {
+		return q.plain().QueryContext(ctx, query, args...)
+	}
+	var rows *sql.Rows
+	err := q.db.onLiveConnection(func() (err error) {
+		rows, err = q.db.pool.QueryContext(ctx, query, args...)
+		return err
+	})
+	return rows, err
 }
 
 func (q querier) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
@@ -136,7 +145,15 @@ func (q querier) QueryRowContext(ctx context.Context, query string, args ...any)
 	if st := q.db.prepared(ctx, q.tx, query); st != nil {
 		return st.QueryRowContext(ctx, args...)
 	}
-	return q.plain().QueryRowContext(ctx, query, args...)
+	if q.tx != nil || q.db.dialect == SQLite {
+		return q.plain().QueryRowContext(ctx, query, args...)
+	}
+	var row *sql.Row
+	q.db.onLiveConnection(func() error {
+		row = q.db.pool.QueryRowContext(ctx, query, args...)
+		return row.Err()
+	})
+	return row
 }
 
 func (q querier) plain() Querier {
