@@ -1,52 +1,121 @@
 package crashtest
 
-import "sync"
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// fact is something that the server has acknowledged and that can be asked for.
+type fact struct {
+	what string
+	// alive asks the server whether it is so.
+	alive func(ctx context.Context) (bool, error)
+	// end says what is needed to end it; nil if nobody ends it.
+	end func(ctx context.Context) error
+}
 
 // ledger is what the server has acknowledged, kept outside of it.
 type ledger struct {
 	mu      sync.Mutex
-	alive   map[string]string // token to what it is
-	dead    map[string]string
-	unknown map[string]bool // a request about it was cut off
+	alive   map[*fact]bool
+	dead    map[*fact]bool
+	unknown int // a request about it was cut off
 }
 
-func newLedger() *ledger {
-	return &ledger{alive: map[string]string{}, dead: map[string]string{}, unknown: map[string]bool{}}
-}
+func newLedger() *ledger { return &ledger{alive: map[*fact]bool{}, dead: map[*fact]bool{}} }
 
-// issued: the server has handed out the token.
-func (l *ledger) issued(token, what string) {
+// holds: the server has said that it is so.
+func (l *ledger) holds(f *fact) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.alive[token] = what
+	l.alive[f] = true
 }
 
-// take hands out one living token of a kind to be revoked, and stops vouching
-// for it until the outcome is known.
-func (l *ledger) take(what string) (token string, ok bool) {
+// take hands out one living fact that can be ended, of any kind or of one, and
+// stops vouching for it until the outcome is known.
+func (l *ledger) take(what ...string) *fact {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for token, kind := range l.alive {
-		if kind == what {
-			delete(l.alive, token)
-			l.unknown[token] = true
-			return token, true
+	for f := range l.alive {
+		for _, w := range what {
+			if f.what == w {
+				delete(l.alive, f)
+				l.unknown++
+				return f
+			}
 		}
 	}
-	return "", false
+	return nil
 }
 
-// revoked: the server has said that the token is dead.
-func (l *ledger) revoked(token, what string) {
+// ended: the server has said that it is so no more.
+func (l *ledger) ended(f *fact) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.unknown, token)
-	l.dead[token] = what
+	l.unknown--
+	l.dead[f] = true
 }
 
-// counts returns how many tokens are vouched for as alive, dead and neither.
+// counts returns how many facts are vouched for as alive, dead and neither.
 func (l *ledger) counts() (alive, dead, unknown int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.alive), len(l.dead), len(l.unknown)
+	return len(l.alive), len(l.dead), l.unknown
+}
+
+// verifiers is how many facts are asked for at once.
+const verifiers = 16
+
+// verify asks about every fact the ledger vouches for.
+func (l *ledger) verify(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	type claim struct {
+		*fact
+		alive bool
+	}
+	claims, faults := make(chan claim), make(chan error, verifiers)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	for range verifiers {
+		wg.Go(func() {
+			for c := range claims {
+				alive, err := c.fact.alive(ctx)
+				switch {
+				case err != nil:
+					err = fmt.Errorf("%s: %w", c.what, err)
+				case c.alive && !alive:
+					err = fmt.Errorf("lost: %s was acknowledged and does not work", c.what)
+				case !c.alive && alive:
+					err = fmt.Errorf("revived: %s was ended and works", c.what)
+				}
+				if err != nil {
+					faults <- err
+					cancel()
+					return
+				}
+			}
+		})
+	}
+	send := func(all map[*fact]bool, alive bool) {
+		for f := range all {
+			select {
+			case claims <- claim{f, alive}:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+	send(l.alive, true)
+	send(l.dead, false)
+	close(claims)
+	wg.Wait()
+	select {
+	case err := <-faults:
+		return err
+	default:
+		return ctx.Err()
+	}
 }

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -19,16 +21,24 @@ import (
 
 // load is a server and the work that keeps it busy.
 type load struct {
-	site    *livetest.Site
-	server  *livetest.Server
-	ledger  *ledger
+	site     *livetest.Site
+	server   *livetest.Server
+	postgres *livetest.Postgres // nil: SQLite
+	ledger   *ledger
+	http     *http.Client // follows no redirect
+
 	service *oauth2.Config // client credentials
-	web     *oauth2.Config // code flow
+	web     *oauth2.Config // code flow, with ID tokens
 	public  *oauth2.Config // code flow; its refresh tokens rotate
-	makePAT string         // personal access token that may make others
-	made    atomic.Int64   // personal access tokens asked for so far
+	device  *oauth2.Config // device flow
+	api     string         // personal access token for the REST API
+	initial string         // initial access token
+	made    atomic.Int64   // names given so far
+
 	workers []*worker
 	chains  []*chain
+	setting *setting
+	signed  signed
 }
 
 // worker does one kind of thing again and again.
@@ -46,47 +56,92 @@ type refused struct {
 
 func (r *refused) Error() string { return fmt.Sprintf("status %d: %.300s", r.status, r.body) }
 
+// cutOff tells whether the connection broke; any other error is an answer that a
+// server in good health does not give.
+func cutOff(err error) bool {
+	var unsent *url.Error
+	var broken net.Error
+	return errors.As(err, &unsent) || errors.As(err, &broken) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// unavailable tells whether the server said so (503).
+func unavailable(err error) bool {
+	var r *refused
+	var stuck *livetest.Stuck
+	return errors.As(err, &r) && r.status == http.StatusServiceUnavailable ||
+		errors.As(err, &stuck) && stuck.Page.Status == http.StatusServiceUnavailable
+}
+
 var person = livetest.Person{Email: "person@example.org", Password: "correct horse battery staple"}
 
 func (l *load) populate(ctx context.Context) (err error) {
+	l.http = &http.Client{
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 64},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	if err := l.site.CreatePerson(ctx, person); err != nil {
 		return err
 	}
-	if l.service, err = l.site.CreateApplication(ctx, "Service", "--type", "service"); err != nil {
+	web := []string{"--redirect-uri", livetest.RedirectURI}
+	for _, app := range []struct {
+		into **oauth2.Config
+		name string
+		args []string
+	}{
+		{&l.service, "Service", []string{"--type", "service"}},
+		{&l.web, "Web", append([]string{"--type", "web"}, web...)},
+		{&l.public, "Browser", append([]string{"--type", "browser"}, web...)},
+		{&l.device, "Television", []string{"--type", "native", "--grant", "device_code", "--grant", "refresh_token"}},
+	} {
+		if *app.into, err = l.site.CreateApplication(ctx, app.name, app.args...); err != nil {
+			return err
+		}
+	}
+	l.web.Scopes = []string{"openid"}
+	if l.api, err = l.site.CreateToken(ctx, person, "maker", "tokens:write", "applications:write", "applications:read", "user:email"); err != nil {
 		return err
 	}
-	if l.web, err = l.site.CreateApplication(ctx, "Web", "--type", "web", "--redirect-uri", livetest.RedirectURI); err != nil {
+	initial, err := l.site.Run(ctx, "", "client", "initial-token", "create", "--name", "load")
+	if err != nil {
 		return err
 	}
-	if l.public, err = l.site.CreateApplication(ctx, "Browser", "--type", "browser", "--redirect-uri", livetest.RedirectURI); err != nil {
+	l.initial = strings.TrimSpace(initial)
+	if l.setting, err = l.newSetting(ctx); err != nil {
 		return err
 	}
-	if l.makePAT, err = l.site.CreateToken(ctx, person, "maker", "tokens:write", "user:email"); err != nil {
+	l.hire("client credentials", 2, l.clientCredentials)
+	l.hire("personal access token", 1, l.personalToken)
+	l.hire("revocation", 2, l.ending(serviceToken, personalToken, registration))
+	l.hire("sign-in and consent", 1, l.signIn)
+	l.hire("sign-out", 1, l.ending(session))
+	devices, err := l.devices(ctx)
+	if err != nil {
 		return err
 	}
-	l.add("client credentials", l.clientCredentials)
-	l.add("client credentials", l.clientCredentials)
-	l.add("personal access token", l.personalToken)
-	l.add("revocation", l.revocation)
-	l.add("revocation", l.revocation)
+	l.hire("device", 1, devices)
+	l.hire("registration", 1, l.register)
+	l.hire("setting", 1, l.setting.change)
+	l.hire("key rotation", 1, l.rotateKey)
 	for n := range 2 {
 		flow, err := l.codeFlow(ctx)
 		if err != nil {
 			return err
 		}
-		l.add("code flow", flow)
+		l.hire("code flow", 1, flow)
 		chain, err := l.newChain(ctx, n)
 		if err != nil {
 			return err
 		}
 		l.chains = append(l.chains, chain)
-		l.add("refresh", chain.refresh)
+		l.hire("refresh", 1, chain.refresh)
 	}
 	return nil
 }
 
-func (l *load) add(name string, do func(context.Context) error) {
-	l.workers = append(l.workers, &worker{name: name, do: do})
+func (l *load) hire(name string, n int, do func(context.Context) error) {
+	for range n {
+		l.workers = append(l.workers, &worker{name: name, do: do})
+	}
 }
 
 // work tells how often each kind of thing was done.
@@ -98,118 +153,26 @@ func (l *load) work() map[string]int64 {
 	return done
 }
 
-const serviceToken = "a client credentials token"
-
-func (l *load) clientCredentials(ctx context.Context) error {
-	token, err := l.token(ctx, l.service, url.Values{"grant_type": {"client_credentials"}})
-	if err != nil {
-		return err
-	}
-	l.ledger.issued(token.AccessToken, serviceToken)
-	return nil
+// bearer is a token that a protected resource accepts.
+func (l *load) bearer(token, what string, end func(ctx context.Context) error) *fact {
+	return &fact{what, func(ctx context.Context) (bool, error) {
+		return works(l.send(ctx, http.MethodGet, "/oauth/ping", "", "", withToken(token)))
+	}, end}
 }
 
-func (l *load) personalToken(ctx context.Context) error {
-	wanted := fmt.Sprintf(`{"name":"made %d","scopes":["user:email"],"expires_at":%q}`, l.made.Add(1), time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
-	body, err := l.send(ctx, http.MethodPost, "/api/v1/tokens", "application/json", wanted,
-		func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+l.makePAT) })
-	if err != nil {
-		return err
-	}
-	var made struct {
-		Token string `json:"token"`
-	}
-	if err := json.Unmarshal(body, &made); err != nil || made.Token == "" {
-		return &refused{http.StatusOK, string(body)}
-	}
-	l.ledger.issued(made.Token, "a personal access token")
-	return nil
-}
-
-// revocation kills one client credentials token (RFC 7009).
-func (l *load) revocation(ctx context.Context) error {
-	token, ok := l.ledger.take(serviceToken)
-	if !ok {
-		time.Sleep(time.Millisecond) // the others will make one
-		return nil
-	}
-	_, err := l.send(ctx, http.MethodPost, "/oauth/revoke", formType, url.Values{"token": {token}}.Encode(), as(l.service))
-	if err != nil {
-		return err
-	}
-	l.ledger.revoked(token, serviceToken)
-	return nil
-}
-
-// codeFlow signs in and agrees once, so that each round is a redirect and a redemption.
-func (l *load) codeFlow(ctx context.Context) (func(context.Context) error, error) {
-	visitor := livetest.NewVisitor(person, nil)
-	round := func(ctx context.Context) error {
-		verifier := oauth2.GenerateVerifier()
-		code, err := visitor.Authorize(l.web, verifier)
-		if err != nil {
-			return err
-		}
-		token, err := l.token(ctx, l.web, url.Values{
-			"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {livetest.RedirectURI}, "code_verifier": {verifier},
-		})
-		if err != nil {
-			return err
-		}
-		l.ledger.issued(token.AccessToken, "an access token of the code flow")
-		return nil
-	}
-	return round, round(ctx)
-}
-
-// chain is one refresh token and its successors.
-type chain struct {
-	load    *load
-	n       int
-	current string
-}
-
-func (l *load) newChain(ctx context.Context, n int) (*chain, error) {
-	token, err := livetest.NewVisitor(person, nil).Token(ctx, l.public)
-	if err != nil {
-		return nil, err
-	}
-	return &chain{load: l, n: n, current: token.RefreshToken}, nil
-}
-
-func (c *chain) refresh(ctx context.Context) error {
-	token, err := c.load.token(ctx, c.load.public, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {c.current}})
-	if err != nil {
-		return err
-	}
-	if token.RefreshToken == c.current {
-		return &refused{http.StatusOK, "the refresh token did not rotate"}
-	}
-	c.current = token.RefreshToken
-	c.load.ledger.issued(token.AccessToken, "an access token of a refresh")
-	return nil
-}
-
-// verify repeats the refresh that the kill may have cut off.
-func (c *chain) verify(ctx context.Context) error {
-	if err := c.refresh(ctx); err != nil {
-		return fmt.Errorf("lost: refresh chain %d is broken: %w", c.n, err)
-	}
-	return nil
-}
-
-// alive tells whether a protected resource accepts the token.
-func (l *load) alive(ctx context.Context, token string) (bool, error) {
-	_, err := l.send(ctx, http.MethodGet, "/oauth/ping", "", "", func(r *http.Request) {
-		r.Header.Set("Authorization", "Bearer "+token)
-	})
+// works reads an answer that is a success or says that the credentials are not good.
+func works(_ []byte, err error) (bool, error) {
 	if r, ok := err.(*refused); ok && r.status == http.StatusUnauthorized {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-func (l *load) token(ctx context.Context, app *oauth2.Config, form url.Values) (*oauth2.Token, error) {
+func withToken(token string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
+}
+
+func (l *load) token(ctx context.Context, app *oauth2.Config, form url.Values) (*answer, error) {
 	if app.ClientSecret == "" {
 		form.Set("client_id", app.ClientID)
 	}
@@ -217,11 +180,18 @@ func (l *load) token(ctx context.Context, app *oauth2.Config, form url.Values) (
 	if err != nil {
 		return nil, err
 	}
-	var token oauth2.Token
-	if err := json.Unmarshal(body, &token); err != nil || token.AccessToken == "" {
+	var a answer
+	if err := json.Unmarshal(body, &a); err != nil || a.AccessToken == "" {
 		return nil, &refused{http.StatusOK, string(body)}
 	}
-	return &token, nil
+	return &a, nil
+}
+
+// answer is what is read of a token response.
+type answer struct {
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token"`
+	IDToken      string `json:"id_token"`
 }
 
 const formType = "application/x-www-form-urlencoded"
@@ -246,7 +216,7 @@ func (l *load) send(ctx context.Context, method, path, contentType, body string,
 		req.Header.Set("Content-Type", contentType)
 	}
 	with(req)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := l.http.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -260,3 +230,6 @@ func (l *load) send(ctx context.Context, method, path, contentType, body string,
 	}
 	return answer, nil
 }
+
+// pause is how long a worker waits that has nothing to do.
+const pause = 5 * time.Millisecond

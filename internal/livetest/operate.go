@@ -64,18 +64,24 @@ func NewVisitor(p Person, transport http.RoundTripper) *Visitor {
 	return &Visitor{Browser: b, Person: p}
 }
 
+// Stuck is where a visitor found no way on.
+type Stuck struct{ Page *browser.Page }
+
+func (s *Stuck) Error() string { return fmt.Sprintf("livetest: no way on from %v", s.Page) }
+
 // maxForms is how many forms a person fills in before giving up.
 const maxForms = 4
 
 // Authorize goes through the authorization code flow as far as the code: it
 // opens the application's authorization request and answers the forms it meets,
-// signing in where asked and agreeing to everything.
-func (v *Visitor) Authorize(app *oauth2.Config, verifier string) (code string, err error) {
-	page, err := v.Open(app.AuthCodeURL("state", oauth2.S256ChallengeOption(verifier)))
+// signing in where asked and agreeing to everything. The request has more
+// parameters if given.
+func (v *Visitor) Authorize(app *oauth2.Config, verifier string, more ...oauth2.AuthCodeOption) (code string, err error) {
+	page, err := v.Open(app.AuthCodeURL("state", append(more, oauth2.S256ChallengeOption(verifier))...))
 	for n := 0; err == nil && page.Location == nil; n++ {
 		form := page.Form()
 		if n == maxForms || form == nil {
-			return "", fmt.Errorf("livetest: no way on from %v", page)
+			return "", &Stuck{page}
 		}
 		if form.Values.Has("password") {
 			form.Set("username", v.Person.Email).Set("password", v.Person.Password)
