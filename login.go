@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/valetkey/valetkey/internal/peer"
+	"github.com/valetkey/valetkey/internal/respond"
 	"github.com/valetkey/valetkey/oauth"
 )
 
@@ -21,10 +22,12 @@ type sessionMemo struct {
 
 type sessionMemoKey struct{}
 
-// remember gives the requests below next a place for their session.
-func remember(next http.Handler) http.Handler {
+// enter gives the requests below next all that their context holds: their peer, a
+// logger, and a place for their session.
+func (s *Server) enter(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := context.WithValue(r.Context(), sessionMemoKey{}, new(sessionMemo))
+		ctx := respond.LogTo(peer.Enter(w, r, s.cfg.TrustedProxies), s.cfg.Logger)
+		ctx = context.WithValue(ctx, sessionMemoKey{}, new(sessionMemo))
 		r = r.WithContext(ctx)
 		next.ServeHTTP(w, r)
 		peer.NoteRoute(ctx, r.Pattern)

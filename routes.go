@@ -84,7 +84,7 @@ func (s *Server) routes() (http.Handler, error) {
 	people("/admin/activity/", administration)
 	at("/", http.HandlerFunc(s.notFound))
 
-	return peer.Identify(s.cfg.TrustedProxies, respond.WithLogger(remember(mux), s.cfg.Logger)), nil
+	return s.enter(mux), nil
 }
 
 // browser keeps other sites from acting through a signed-in browser.

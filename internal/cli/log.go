@@ -56,8 +56,7 @@ type accessLog struct {
 
 func (l accessLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	ctx, note := peer.WithNote(r.Context())
-	r = r.WithContext(ctx)
+	ctx := r.Context()
 	rec := &recorder{ResponseWriter: w}
 	defer func() {
 		if p := recover(); p != nil && p != http.ErrAbortHandler {
@@ -67,7 +66,7 @@ func (l accessLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		if l.on {
-			l.line(r, note, rec, time.Since(began))
+			l.line(r, peer.NoteOf(ctx), rec, time.Since(began))
 		}
 	}()
 	l.next.ServeHTTP(rec, r)

@@ -1,12 +1,10 @@
 package discovery
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
+	"time"
 
 	"github.com/valetkey/valetkey/internal/issuer"
 	"github.com/valetkey/valetkey/internal/respond"
@@ -18,6 +16,9 @@ const (
 	WellKnown       = "/.well-known/oauth-authorization-server"
 	OpenIDWellKnown = "/.well-known/openid-configuration"
 )
+
+// maxAge is for how long a client may keep the document.
+const maxAge = 5 * time.Minute
 
 // Paths lists the addresses of an issuer's document. RFC 8414 §3.1 puts the
 // well-known part between the host and the issuer's own path, also for OpenID
@@ -47,38 +48,5 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("discovery: %w", err)
 	}
-	sum := sha256.Sum256(body)
-	return respond.CORS(&endpoint{body: body, etag: `"` + hex.EncodeToString(sum[:12]) + `"`}, http.MethodGet, http.MethodHead), nil
-}
-
-type endpoint struct {
-	body []byte
-	etag string
-}
-
-func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		respond.MethodNotAllowed(w, r, http.MethodGet, http.MethodHead)
-		return
-	}
-	h := w.Header()
-	h.Set("ETag", e.etag)
-	h.Set("Cache-Control", "public, max-age=300")
-	if matches(r.Header.Get("If-None-Match"), e.etag) {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	h.Set("Content-Type", "application/json")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.Write(e.body)
-}
-
-// matches reads If-None-Match (RFC 9110 §13.1.2).
-func matches(header, etag string) bool {
-	for candidate := range strings.SplitSeq(header, ",") {
-		if c := strings.TrimPrefix(strings.TrimSpace(candidate), "W/"); c == etag || c == "*" {
-			return true
-		}
-	}
-	return false
+	return respond.CORS(respond.NewReady("application/json", body, maxAge), http.MethodGet, http.MethodHead), nil
 }

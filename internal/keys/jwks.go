@@ -1,10 +1,8 @@
 package keys
 
 import (
-	"bytes"
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/valetkey/valetkey/internal/respond"
@@ -24,23 +22,17 @@ var errNoKeys = &oauth.Error{
 // ServeHTTP answers with the JSON Web Key Set (RFC 7517 §5), or with 503 while
 // there is no key.
 func (k *Keys) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		respond.MethodNotAllowed(w, r, http.MethodGet, http.MethodHead)
-		return
-	}
 	s, err := k.fresh(r.Context())
-	if err == nil && s.body == nil {
+	if err == nil && s.published == nil {
 		err = errNoKeys
 	}
 	if err != nil {
 		respond.Error(w, r, err)
 		return
 	}
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(maxAge/time.Second)))
-	h.Set("Access-Control-Allow-Origin", "*") // it is public and holds no secret
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("ETag", s.etag)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(s.body)) // answers If-None-Match (RFC 9110 §13.1.2)
+	w.Header()["Access-Control-Allow-Origin"] = everybody
+	s.published.ServeHTTP(w, r)
 }
+
+// everybody may read it: it is public and holds no secret.
+var everybody = []string{"*"}

@@ -3,9 +3,7 @@ package keys
 import (
 	"context"
 	"crypto"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -13,6 +11,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/cryptosigner"
 
+	"github.com/valetkey/valetkey/internal/respond"
 	"github.com/valetkey/valetkey/store"
 )
 
@@ -31,9 +30,8 @@ type snapshot struct {
 	until time.Time
 	keys  map[string]*key // every key that verifies, by kid
 	signs map[string]*key // the key that signs, by algorithm
-	// body is the published key set, with its entity tag; nil while there is no key.
-	body []byte
-	etag string
+	// published is the key set; nil while there is no key.
+	published *respond.Ready
 }
 
 // key is a key ready for use.
@@ -159,11 +157,11 @@ func (k *Keys) read(ctx context.Context) (*snapshot, error) {
 		publish(o)
 	}
 	if len(set.Keys) > 0 {
-		if s.body, err = json.Marshal(set); err != nil {
+		body, err := json.Marshal(set)
+		if err != nil {
 			return nil, fmt.Errorf("signing keys: %w", err)
 		}
-		sum := sha256.Sum256(s.body)
-		s.etag = `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+		s.published = respond.NewReady("application/json", body, maxAge)
 	}
 	k.current.Store(s)
 	return s, nil

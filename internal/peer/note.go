@@ -26,18 +26,18 @@ func (n *Note) Client() string {
 	return n.client
 }
 
-type noteKey struct{}
-
-// WithNote returns a context whose requests are noted in the Note.
-func WithNote(ctx context.Context) (context.Context, *Note) {
-	n := &Note{}
-	return context.WithValue(ctx, noteKey{}, n), n
+// NoteOf returns the note of the request of that context, or nil outside one.
+func NoteOf(ctx context.Context) *Note {
+	if v, ok := ctx.Value(contextKey{}).(*visit); ok {
+		return &v.note
+	}
+	return nil
 }
 
 // NoteRoute notes the pattern that a mux matched. The innermost is said first
 // and stays.
 func NoteRoute(ctx context.Context, pattern string) {
-	if n, ok := ctx.Value(noteKey{}).(*Note); ok && pattern != "" {
+	if n := NoteOf(ctx); n != nil && pattern != "" {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		if n.route == "" {
@@ -48,7 +48,7 @@ func NoteRoute(ctx context.Context, pattern string) {
 
 // NoteClient notes which client sent the request, once that is proved.
 func NoteClient(ctx context.Context, id string) {
-	if n, ok := ctx.Value(noteKey{}).(*Note); ok {
+	if n := NoteOf(ctx); n != nil {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		n.client = id

@@ -34,13 +34,22 @@ type contextKey struct{}
 // From returns the peer that Identify put into the context; the zero Peer
 // outside a request.
 func From(ctx context.Context) Peer {
-	p, _ := ctx.Value(contextKey{}).(Peer)
-	return p
+	if v, ok := ctx.Value(contextKey{}).(*visit); ok {
+		return v.Peer
+	}
+	return Peer{}
+}
+
+// visit is what a context keeps of one request: one value for both, because
+// every request makes it and looks for it.
+type visit struct {
+	Peer
+	note Note
 }
 
 // With returns a context that carries p.
 func With(ctx context.Context, p Peer) context.Context {
-	return context.WithValue(ctx, contextKey{}, p)
+	return context.WithValue(ctx, contextKey{}, &visit{Peer: p})
 }
 
 // Identify wraps next so that From knows the peer, and answers with the
@@ -48,14 +57,22 @@ func With(ctx context.Context, p Peer) context.Context {
 // proxies. A request that has a peer already keeps it.
 func Identify(trusted []netip.Prefix, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if From(r.Context()).RequestID != "" {
-			next.ServeHTTP(w, r)
-			return
+		if ctx := Enter(w, r, trusted); ctx != r.Context() {
+			r = r.WithContext(ctx)
 		}
-		p := Of(r, trusted)
-		w.Header().Set("X-Request-Id", p.RequestID)
-		next.ServeHTTP(w, r.WithContext(With(r.Context(), p)))
+		next.ServeHTTP(w, r)
 	})
+}
+
+// Enter is [Identify] for a handler that puts more into the context, which would
+// copy the request once for each thing.
+func Enter(w http.ResponseWriter, r *http.Request, trusted []netip.Prefix) context.Context {
+	if From(r.Context()).RequestID != "" {
+		return r.Context()
+	}
+	p := Of(r, trusted)
+	w.Header().Set("X-Request-Id", p.RequestID)
+	return With(r.Context(), p)
 }
 
 // Of finds out the peer of a request that Identify has not seen, with a new id.
@@ -70,6 +87,9 @@ func addr(r *http.Request, trusted []netip.Prefix) netip.Addr {
 		return netip.Addr{}
 	}
 	at := ap.Addr().Unmap().WithZone("")
+	if !contains(trusted, at) {
+		return at
+	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && contains(trusted, at); i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))

@@ -11,9 +11,10 @@ import (
 // endpoint (RFC 9700 §2.6).
 func CORS(next http.Handler, methods ...string) http.Handler {
 	allow := strings.Join(methods, ", ")
+	everybody, exposed := []string{"*"}, []string{"Retry-After, WWW-Authenticate, X-Request-Id"}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Access-Control-Allow-Origin", "*")
+		h["Access-Control-Allow-Origin"] = everybody
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 			h.Set("Access-Control-Allow-Methods", allow)
 			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
@@ -21,7 +22,7 @@ func CORS(next http.Handler, methods ...string) http.Handler {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		h.Set("Access-Control-Expose-Headers", "Retry-After, WWW-Authenticate, X-Request-Id")
+		h["Access-Control-Expose-Headers"] = exposed
 		next.ServeHTTP(w, r)
 	})
 }

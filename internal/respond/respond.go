@@ -19,6 +19,10 @@ func JSON(w http.ResponseWriter, status int, v any) {
 	write(w, status, "application/json", v)
 }
 
+// Values of headers that all answers share: to set them one by one would allocate
+// each anew. They are never changed; to add to one copies it.
+var noStore, noCache, noSniff = []string{"no-store"}, []string{"no-cache"}, []string{"nosniff"}
+
 func write(w http.ResponseWriter, status int, contentType string, v any) {
 	body, err := json.Marshal(v)
 	if err != nil { // v is ours: a value that cannot be written is a programming mistake
@@ -26,9 +30,7 @@ func write(w http.ResponseWriter, status int, contentType string, v any) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", contentType)
-	h.Set("Cache-Control", "no-store")
-	h.Set("Pragma", "no-cache")
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["Cache-Control"], h["Pragma"], h["X-Content-Type-Options"] = noStore, noCache, noSniff
 	w.WriteHeader(status)
 	w.Write(append(body, '\n'))
 }
@@ -165,8 +167,13 @@ type loggerKey struct{}
 // WithLogger lets faults below next be logged to l.
 func WithLogger(next http.Handler, l *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), loggerKey{}, l)))
+		next.ServeHTTP(w, r.WithContext(LogTo(r.Context(), l)))
 	})
+}
+
+// LogTo is [WithLogger] for a handler that makes a context anyway.
+func LogTo(ctx context.Context, l *slog.Logger) context.Context {
+	return context.WithValue(ctx, loggerKey{}, l)
 }
 
 func logger(ctx context.Context) *slog.Logger {
