@@ -38,8 +38,19 @@ type Config struct {
 	// watch sessions (Session Management 1.0). Nil: they may not. A host that ends
 	// sessions in other ways too calls [Server.EndSession].
 	Logout func(w http.ResponseWriter, r *http.Request) error
-	// Users tells who a subject is.
+	// Users tells who a subject is. What it said is believed for RevocationBound.
 	Users oauth.UserSource
+	// UsersNoted says that every change of a user is noted in the store as
+	// [store.SubjectChanged], by the transaction that makes the change. What Users
+	// said is then believed for as long as a token's row. The bundled accounts do so.
+	UsersNoted bool
+	// RevocationBound is the longest time for which a token, client, secret or user
+	// may still be taken for alive by a server after another one, or a command, has
+	// revoked or disabled it; on the server that did so it is dead when that answers.
+	// For as long Start lets this server answer from memory while it cannot read from
+	// the store what others have changed. 0: one second. Below zero: nothing is
+	// remembered, and every request asks the store.
+	RevocationBound time.Duration
 
 	// Scopes are what clients may ask for. user:email and the scopes of the REST
 	// API are there without being listed.
@@ -207,6 +218,8 @@ func (c Config) withDefaults() Config {
 	p.MaxPerUser = cmp.Or(p.MaxPerUser, 50)
 	p.AllowNoExpiry = p.AllowNoExpiry || c.Compat.ImmortalTokens
 
+	c.RevocationBound = cmp.Or(c.RevocationBound, time.Second)
+
 	c.JWT.Header = cmp.Or(c.JWT.Header, "X-CSRF-Token")
 	c.JWT.Lifetime = cmp.Or(c.JWT.Lifetime, time.Hour)
 	return c
@@ -235,6 +248,9 @@ func (c Config) check() error {
 		return fmt.Errorf("valetkey: Config.FetchAllow: %w", err)
 	}
 	if err := c.checkRegistration(); err != nil {
+		return err
+	}
+	if err := c.checkBound(); err != nil {
 		return err
 	}
 	if l := c.Lifetimes.DeviceCode; l < time.Minute || l > 30*time.Minute {

@@ -66,7 +66,7 @@ func (s *Server) routes() (http.Handler, error) {
 	if s.keys != nil {
 		at("/oauth/jwks", s.keys)
 		lookups("/oauth/userinfo", userinfo.New(userinfo.Config{
-			Guard: s.guard, Store: s.cfg.Store, Subjects: s.subjects, Issuer: s.cfg.Issuer, Sign: s.keys.Sign,
+			Guard: s.guard, Memory: s.memory, Subjects: s.subjects, Issuer: s.cfg.Issuer, Sign: s.keys.Sign,
 		}))
 	}
 	calls("/api/v1/", s.guard.RequireAuth(rest))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/valetkey/valetkey/internal/accesstoken"
 	"github.com/valetkey/valetkey/internal/api"
+	"github.com/valetkey/valetkey/internal/cache"
 	"github.com/valetkey/valetkey/internal/claims"
 	"github.com/valetkey/valetkey/internal/clientauth"
 	"github.com/valetkey/valetkey/internal/clientdoc"
@@ -43,6 +44,7 @@ type Server struct {
 	ring    *keyring.Ring
 	keys    *keys.Keys // nil without a keyring
 	mint    *mint.Mint
+	memory  *cache.Cache
 	// What a server with a keyring signs; nil without one.
 	subjects     *claims.Subjects
 	idTokens     *idtoken.Minter
@@ -78,7 +80,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, login: oncePerRequest{cfg.Login}, classes: newClasses()}
-	for _, build := range []func() error{s.buildSecrets, s.buildScopes, s.buildGuard, s.buildClients, s.buildLogout, s.buildDesk, s.buildPages} {
+	for _, build := range []func() error{s.buildMemory, s.buildSecrets, s.buildScopes, s.buildGuard, s.buildClients, s.buildLogout, s.buildDesk, s.buildPages} {
 		if err := build(); err != nil {
 			return nil, err
 		}
@@ -113,15 +115,19 @@ func Menu() []oauth.MenuItem {
 }
 
 // Start makes the first signing keys if there is a keyring and no key, and then
+// reads what other servers on the same store have changed (Config.RevocationBound),
 // rotates keys when it is time, tells clients of sessions that have ended
 // ([Server.EndSession]) and deletes what has expired, in small batches, until ctx
 // is done. Before it returns it waits for the last uses of tokens and secrets to
 // be recorded, so call it off after the last request and close the store after it.
-// Without Start expired rows stay where they are, and clients are told only of
-// sessions that end at the logout endpoint.
+// Without Start every look-up asks the store, expired rows stay where they are,
+// and clients are told only of sessions that end at the logout endpoint.
 func (s *Server) Start(ctx context.Context) {
 	defer s.guard.Wait()
 	defer s.clients.Wait()
+	var reading sync.WaitGroup
+	reading.Go(func() { s.memory.Run(ctx) })
+	defer reading.Wait()
 	if s.notices != nil {
 		var telling sync.WaitGroup
 		telling.Go(func() { s.notices.Run(ctx) })
@@ -215,7 +221,7 @@ func (s *Server) buildScopes() (err error) {
 }
 
 func (s *Server) buildGuard() (err error) {
-	s.live = liveness.New(liveness.Config{Store: s.cfg.Store, Users: s.cfg.Users, Mint: s.mint, Now: s.cfg.Now, JWT: s.accessTokens})
+	s.live = liveness.New(liveness.Config{Store: s.cfg.Store, Users: s.cfg.Users, Mint: s.mint, Now: s.cfg.Now, JWT: s.accessTokens, Memory: s.memory})
 	s.guard, err = guard.New(guard.Config{
 		Checker: s.live, Session: s.login.Session, CSRF: s.csrf, Store: s.cfg.Store, Now: s.cfg.Now, Targets: s.targets,
 		Header: s.cfg.JWT.Header, Type: s.cfg.JWT.Type, BearerJWT: s.cfg.Compat.BearerJWT,

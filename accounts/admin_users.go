@@ -252,6 +252,7 @@ func (a *Accounts) setAdmin(ctx context.Context, actor, subject string, admin bo
 	if admin {
 		detail = "Is an administrator now."
 	}
+	defer a.userChanged(subject)
 	return a.store.InTx(ctx, func(ctx context.Context, tx Store) error {
 		if err := tx.SetAdmin(ctx, subject, admin); err != nil {
 			return err

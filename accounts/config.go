@@ -58,6 +58,10 @@ type Config struct {
 	// or somebody else signed in. Sessions that expire are not told. The names are
 	// the SIDs of [oauth.Session].
 	SessionEnded func(ctx context.Context, sids ...string) error
+	// UserChanged hears, after the commit, whose account was disabled, enabled, deleted
+	// or given other claims, before the person who did it is answered. What did not
+	// come about after all may be told, too.
+	UserChanged func(subject string)
 	// SessionChanged may add cookies to an answer that gives the browser another
 	// session or takes the one it has.
 	SessionChanged func(w http.ResponseWriter)

@@ -19,6 +19,7 @@ func (a *Accounts) SetProfile(ctx context.Context, subject, name string, claims 
 
 // setProfile lets change edit the name and the claims of the account.
 func (a *Accounts) setProfile(ctx context.Context, actor, subject string, change func(*Account)) error {
+	defer a.userChanged(subject)
 	return a.store.InTx(ctx, func(ctx context.Context, tx Store) error {
 		acc, err := tx.Account(ctx, subject)
 		if err != nil {

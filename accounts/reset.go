@@ -94,6 +94,7 @@ func (a *Accounts) reset(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	defer a.userChanged(l.AccountID)
 	err = a.store.InTx(r.Context(), func(ctx context.Context, tx Store) error {
 		if err := a.use(ctx, tx, l); err != nil {
 			return err

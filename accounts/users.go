@@ -94,12 +94,20 @@ func (a *Accounts) ListUsers(ctx context.Context, q AccountQuery, p Page) ([]*Ac
 	return a.store.ListAccounts(ctx, q, p)
 }
 
+// userChanged is deferred by what changes who a subject is.
+func (a *Accounts) userChanged(subject string) {
+	if a.cfg.UserChanged != nil {
+		a.cfg.UserChanged(subject)
+	}
+}
+
 // DisableUser keeps the person out and ends their sessions. ErrNotFound.
 func (a *Accounts) DisableUser(ctx context.Context, subject string) error {
 	return a.disable(ctx, operator, subject)
 }
 
 func (a *Accounts) disable(ctx context.Context, actor, subject string) error {
+	defer a.userChanged(subject)
 	return a.store.InTx(ctx, func(ctx context.Context, tx Store) error {
 		if err := tx.SetDisabled(ctx, subject, true); err != nil {
 			return err
@@ -117,6 +125,7 @@ func (a *Accounts) EnableUser(ctx context.Context, subject string) error {
 }
 
 func (a *Accounts) enable(ctx context.Context, actor, subject string) error {
+	defer a.userChanged(subject)
 	return a.store.InTx(ctx, func(ctx context.Context, tx Store) error {
 		if err := tx.SetDisabled(ctx, subject, false); err != nil {
 			return err
@@ -170,6 +179,7 @@ func (a *Accounts) DeleteUser(ctx context.Context, subject string) error {
 }
 
 func (a *Accounts) delete(ctx context.Context, actor, subject string) error {
+	defer a.userChanged(subject)
 	return a.store.InTx(ctx, func(ctx context.Context, tx Store) error {
 		if err := tx.HoldAccounts(ctx, subject); err != nil { // no session is begun meanwhile
 			return err

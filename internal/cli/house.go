@@ -176,6 +176,7 @@ func (h *house) doorConfig(dev bool) accounts.Config {
 		Menu: valetkey.Menu(), Templates: h.templates(), Keyring: c.Keyring, Audit: h.store,
 		Mailer: newMailer(c.Mail), OnDelete: h.store.DeleteSubject, Logger: h.log,
 		SessionEnded:   func(ctx context.Context, sids ...string) error { return h.server.EndSession(ctx, sids...) },
+		UserChanged:    func(subject string) { h.server.UserChanged(subject) },
 		SessionChanged: func(w http.ResponseWriter) { h.server.SessionChanged(w) },
 		SignOut:        signOut,
 		Signup:         c.Signup, Development: dev,
@@ -208,6 +209,7 @@ func (h *house) serverConfig(dev bool) valetkey.Config {
 			RotateAll: c.Compat.RotateAll, ErrorRedirect: c.Compat.ErrorRedirect, ClientCredentialsAsOwner: c.Compat.ClientCredentialsAsOwner,
 			OptionalPKCE: c.Compat.OptionalPKCE, ImmortalTokens: c.Compat.ImmortalTokens, BearerJWT: c.Compat.BearerJWT,
 		},
+		UsersNoted: true, RevocationBound: cmp.Or(c.RevocationBound.Std(), -1),
 		Profile: oauth.Profile(c.Profile), AccessTokenAlg: c.AccessTokenAlg,
 		Registration: valetkey.Registration{
 			Mode: c.RegistrationMode(), Profile: c.RegistrationProfile(), Unused: c.Registration.Unused.Std(), Burst: c.Registration.Burst,

@@ -143,7 +143,10 @@ func (a *Authenticator) verify(ctx context.Context, given credentials, path stri
 	if err := a.resolve(ctx, given.clientID); err != nil {
 		return nil, err
 	}
-	client, err := a.cfg.Store.Client(ctx, given.clientID)
+	if client := a.remembered(ctx, given); client != nil {
+		return client, nil
+	}
+	client, err := a.cfg.Live.Memory.Clients.Load(ctx, given.clientID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, fmt.Errorf("look up client: %w", err)
 	}
@@ -173,12 +176,42 @@ func (a *Authenticator) verify(ctx context.Context, given credentials, path stri
 			return client, err
 		}
 	}
-	if shown.secretID != "" {
-		a.uses.Record(ctx, shown.secretID, func(ctx context.Context, now time.Time) error {
-			return a.cfg.Store.TouchClientSecret(ctx, shown.secretID, now)
-		})
-	}
+	a.used(ctx, shown.secretID)
 	return client, nil
+}
+
+// remembered is the client if what is remembered of it says yes in everything.
+// Otherwise it is nil, and the database decides.
+func (a *Authenticator) remembered(ctx context.Context, given credentials) *oauth.Client {
+	if given.assertion.jws != "" {
+		return nil // it costs a write
+	}
+	client, secrets := a.cfg.Live.Remembered(given.clientID)
+	if client == nil || !a.registered(client, given.method) {
+		return nil
+	}
+	if given.method == oauth.AuthNone {
+		return client
+	}
+	if secrets == nil {
+		return nil
+	}
+	hash := oauth.HashSecret(given.secret)
+	shown := a.among(secrets.List, func(s *oauth.ClientSecret) bool { return s.Hash.Equal(hash) })
+	if !shown.right {
+		return nil
+	}
+	a.used(ctx, shown.secretID)
+	return client
+}
+
+func (a *Authenticator) used(ctx context.Context, secretID string) {
+	if secretID == "" {
+		return
+	}
+	a.uses.Record(ctx, secretID, func(ctx context.Context, now time.Time) error {
+		return a.cfg.Store.TouchClientSecret(ctx, secretID, now)
+	})
 }
 
 // resolve: a client that is a document of its own may be new or have changed.
@@ -239,10 +272,14 @@ const active = 2
 // anySecret finds the client's live secret that a proof was made with. It asks
 // about every live one, and about as many made-up ones as are missing.
 func (a *Authenticator) anySecret(ctx context.Context, clientID string, made func(*oauth.ClientSecret) bool) (shown, error) {
-	secrets, err := a.cfg.Store.ClientSecrets(ctx, clientID)
+	secrets, err := a.cfg.Live.Memory.Secrets.Load(ctx, clientID)
 	if err != nil {
 		return shown{}, fmt.Errorf("look up client secrets: %w", err)
 	}
+	return a.among(secrets.List, made), nil
+}
+
+func (a *Authenticator) among(secrets []*oauth.ClientSecret, made func(*oauth.ClientSecret) bool) shown {
 	now := a.cfg.Now()
 	live := make([]*oauth.ClientSecret, 0, active)
 	for i := len(secrets) - 1; i >= 0 && len(live) < active; i-- { // newest first
@@ -260,7 +297,7 @@ func (a *Authenticator) anySecret(ctx context.Context, clientID string, made fun
 			out = shown{right: true, secretID: s.ID}
 		}
 	}
-	return out, nil
+	return out
 }
 
 // record writes the failure into the audit trail, unless the network has filled

@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/valetkey/valetkey/oauth"
 )
@@ -36,6 +37,8 @@ type Config struct {
 	Registration    Registration    `key:"registration" doc:"Clients that register themselves (RFC 7591)."`
 	ClientDocuments ClientDocuments `key:"client_documents" doc:"Clients whose id is the https URL of a document that describes them, as AI agents with MCP have it (OAuth Client ID Metadata Document)."`
 	Fetch           Fetch           `key:"fetch" doc:"What the server fetches from clients: documents, key sets, request objects; and where it posts logout notices. Private addresses are refused, redirects are not followed."`
+
+	RevocationBound Duration `key:"revocation_bound" doc:"The longest time for which a server may still take for alive what another server, or a command beside it, has revoked or disabled; on the server that did so it is dead at once. Tokens, clients and users are answered from memory within it. 0: never, every request asks the database. At most a minute."`
 
 	Lifetimes      Lifetimes      `key:"lifetimes" doc:"How long things live."`
 	PersonalTokens PersonalTokens `key:"personal_tokens" doc:"Rules for personal access tokens."`
@@ -177,6 +180,8 @@ func Default() Config {
 		DB:          "sqlite:valetkey.db",
 		Product:     "Valetkey",
 		TokenPrefix: "vk",
+
+		RevocationBound: Duration(time.Second),
 		Lifetimes: Lifetimes{
 			Code: minute, AccessToken: hour, RefreshToken: 90 * day, Request: 10 * minute,
 			RefreshRepeat: 10 * second, Reauthentication: 15 * minute, Audit: 400 * day,

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/valetkey/valetkey/internal/issuer"
 	"github.com/valetkey/valetkey/internal/keyring"
@@ -30,6 +31,7 @@ func (l *Loaded) Validate() error {
 		{"templates", checkTemplates},
 		{"signup", checkSignup},
 		{"scopes", checkScopes},
+		{"revocation_bound", checkRevocationBound},
 		{"lifetimes.code", checkCodeLifetime},
 		{"lifetimes.access_token", atLeastASecond(func(c *Config) Duration { return c.Lifetimes.AccessToken })},
 		{"lifetimes.refresh_token", atLeastASecond(func(c *Config) Duration { return c.Lifetimes.RefreshToken })},
@@ -164,6 +166,13 @@ func checkSigningKey(c *Config) error {
 func checkBurst(c *Config) error {
 	if n := c.Registration.Burst; n < 1 {
 		return fmt.Errorf("%d is not a number of clients", n)
+	}
+	return nil
+}
+
+func checkRevocationBound(c *Config) error {
+	if b := c.RevocationBound.Std(); b != 0 && (b < 10*time.Millisecond || b > time.Minute) {
+		return fmt.Errorf("%v is no such bound: from 10ms to a minute, or 0 to ask the database every time", b)
 	}
 	return nil
 }

@@ -13,6 +13,9 @@
 //
 // Disabling a user or client therefore kills tokens at once, and enabling it
 // again brings them back; only revocation is for good.
+//
+// A token may be held alive by what package cache remembers, within what that
+// promises. It is never refused for it: then the database is asked.
 package liveness
 
 import (
@@ -23,6 +26,7 @@ import (
 	"time"
 
 	"github.com/valetkey/valetkey/internal/accesstoken"
+	"github.com/valetkey/valetkey/internal/cache"
 	"github.com/valetkey/valetkey/internal/mint"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
@@ -32,7 +36,7 @@ import (
 // it must not be told to a stranger.
 var ErrDead = errors.New("liveness: not alive")
 
-// Config says what to ask. All fields but JWT are required.
+// Config says what to ask. All fields but JWT and Memory are required.
 type Config struct {
 	Store store.Store
 	Users oauth.UserSource
@@ -40,13 +44,20 @@ type Config struct {
 	Now   func() time.Time
 	// JWT reads access tokens in JWT form; nil: there are none.
 	JWT *accesstoken.Signer
+	// Memory remembers rows of the Store and the Users; nil: nothing does.
+	Memory *cache.Cache
 }
 
-// Checker decides. It keeps nothing between calls.
+// Checker decides. It keeps nothing between calls but what its Memory does.
 type Checker struct{ Config }
 
 // New returns a checker.
-func New(c Config) *Checker { return &Checker{c} }
+func New(c Config) *Checker {
+	if c.Memory == nil {
+		c.Memory = cache.New(cache.Config{Store: c.Store, Users: c.Users, Now: c.Now})
+	}
+	return &Checker{c}
+}
 
 // Live is a token that is alive, and whom it belongs to.
 type Live struct {
@@ -57,28 +68,78 @@ type Live struct {
 	User *oauth.User
 }
 
+var usual = []mint.Kind{mint.AccessToken, mint.PersonalToken}
+
 // Token reads a token string of any of the given kinds; no kind means access
 // and personal access tokens. It returns ErrDead if the token is not alive; any
-// other error is a fault. A string that was not minted here costs no query.
+// other error is a fault. A string that was not minted here costs no query. What
+// it returns may be shared and must not be written to.
 func (c *Checker) Token(ctx context.Context, s oauth.Secret, kinds ...mint.Kind) (*Live, error) {
+	live := new(Live)
+	if err := c.Find(ctx, live, s, kinds...); err != nil {
+		return nil, err
+	}
+	return live, nil
+}
+
+// Find is Token into a place of the caller's.
+func (c *Checker) Find(ctx context.Context, live *Live, s oauth.Secret, kinds ...mint.Kind) error {
 	if len(kinds) == 0 {
-		kinds = []mint.Kind{mint.AccessToken, mint.PersonalToken}
+		kinds = usual
 	}
 	known, err := c.Known(ctx, s, kinds...)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	t, err := c.Store.Token(ctx, known.ID)
+	var at time.Time
+	if slices.Contains(kinds, mint.AccessToken) { // the others are for changing things: they see what is
+		at = c.Memory.Current()
+	}
+	found, remembered, err := c.find(ctx, known, at)
+	if remembered && errors.Is(err, ErrDead) {
+		found, _, err = c.find(ctx, known, time.Time{})
+	}
+	if err == nil {
+		*live = found
+	}
+	return err
+}
+
+// find decides by rows of which at least those may be remembered that are at that
+// time, and reports whether one was.
+func (c *Checker) find(ctx context.Context, known Known, at time.Time) (live Live, remembered bool, err error) {
+	live.Token, remembered, err = c.Memory.Tokens.Get(ctx, known.ID, at)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, dead("no such token")
+		return Live{}, false, dead("no such token")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look up token: %w", err)
+		return Live{}, false, fmt.Errorf("look up token: %w", err)
 	}
+	t := live.Token
 	if !known.Is(t) {
-		return nil, dead("wrong secret")
+		return Live{}, remembered, dead("wrong secret")
 	}
-	return c.Row(ctx, t)
+	now := at
+	if now.IsZero() {
+		now = c.Now()
+	}
+	if !t.LiveAt(now) {
+		return Live{}, remembered, dead("expired, revoked or rotated")
+	}
+	var too bool
+	if t.ClientID != "" {
+		live.Client, too, err = c.client(ctx, t.ClientID, at)
+		if remembered = remembered || too; err != nil {
+			return Live{}, remembered, err
+		}
+	}
+	if !actsForItself(t) {
+		live.User, too, err = c.user(ctx, t.Subject, at)
+		if remembered = remembered || too; err != nil {
+			return Live{}, remembered, err
+		}
+	}
+	return live, remembered, nil
 }
 
 // Known is a token string that may have been made here.
@@ -116,27 +177,6 @@ func (k Known) Is(t *oauth.Token) bool {
 	return t.Hash.Equal(k.hash)
 }
 
-// Row decides about a token that the caller has looked up and compared.
-func (c *Checker) Row(ctx context.Context, t *oauth.Token) (*Live, error) {
-	if !t.LiveAt(c.Now()) {
-		return nil, dead("expired, revoked or rotated")
-	}
-	live := &Live{Token: t}
-	var err error
-	if t.ClientID != "" {
-		if live.Client, err = c.Client(ctx, t.ClientID); err != nil {
-			return nil, err
-		}
-	}
-	if actsForItself(t) {
-		return live, nil
-	}
-	if live.User, err = c.User(ctx, t.Subject); err != nil {
-		return nil, err
-	}
-	return live, nil
-}
-
 // Client returns the client if it and its owner are alive, else ErrDead.
 func (c *Checker) Client(ctx context.Context, id string) (*oauth.Client, error) {
 	client, err := c.Store.Client(ctx, id)
@@ -152,6 +192,25 @@ func (c *Checker) Client(ctx context.Context, id string) (*oauth.Client, error) 
 	return client, nil
 }
 
+// client is Client by what may be remembered; the row must not be written to.
+func (c *Checker) client(ctx context.Context, id string, at time.Time) (*oauth.Client, bool, error) {
+	client, remembered, err := c.Memory.Clients.Get(ctx, id, at)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, false, dead("no such client")
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("look up client: %w", err)
+	}
+	if client.Disabled {
+		return nil, remembered, dead("client disabled")
+	}
+	if client.Owner == "" {
+		return client, remembered, nil
+	}
+	_, too, err := c.user(ctx, client.Owner, at)
+	return client, remembered || too, err
+}
+
 // ClientRow decides about a client that the caller has looked up: nil or ErrDead.
 func (c *Checker) ClientRow(ctx context.Context, client *oauth.Client) error {
 	if client.Disabled {
@@ -164,19 +223,43 @@ func (c *Checker) ClientRow(ctx context.Context, client *oauth.Client) error {
 	return err
 }
 
-// User returns the user with that subject if it exists and is not disabled, else ErrDead.
+// Remembered returns a client that memory alone holds to be alive, with its
+// secrets; nil if it does not. Neither must be written to.
+func (c *Checker) Remembered(id string) (*oauth.Client, *cache.Secrets) {
+	at := c.Memory.Current()
+	client := c.Memory.Clients.Recall(id, at)
+	if client == nil || client.Owner != "" && c.Memory.Users.Recall(client.Owner, at) == nil {
+		return nil, nil
+	}
+	if client.Public() {
+		return client, nil
+	}
+	secrets := c.Memory.Secrets.Recall(id, at)
+	if secrets == nil {
+		return nil, nil
+	}
+	return client, secrets
+}
+
+// User returns the user with that subject if it exists and is not disabled, else
+// ErrDead. It must not be written to.
 func (c *Checker) User(ctx context.Context, subject string) (*oauth.User, error) {
-	u, err := c.Users.User(ctx, subject)
+	u, _, err := c.user(ctx, subject, time.Time{})
+	return u, err
+}
+
+func (c *Checker) user(ctx context.Context, subject string, at time.Time) (*oauth.User, bool, error) {
+	u, remembered, err := c.Memory.Users.Get(ctx, subject, at)
 	if errors.Is(err, oauth.ErrUserNotFound) {
-		return nil, dead("no such user")
+		return nil, false, dead("no such user")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look up user: %w", err)
+		return nil, false, fmt.Errorf("look up user: %w", err)
 	}
 	if u.Disabled {
-		return nil, dead("user disabled")
+		return nil, remembered, dead("user disabled")
 	}
-	return u, nil
+	return u, remembered, nil
 }
 
 // actsForItself: only a token that no grant stands behind can be a client's
