@@ -38,6 +38,9 @@ type Authorization struct {
 	LastUsedAt time.Time
 }
 
+// Unchecked reports whether nobody here has looked at the application.
+func (a Authorization) Unchecked() bool { return unchecked(a.Client) }
+
 func (Authorization) Template() string { return "authorization.html" }
 func (Authorization) Title() string    { return "Authorized application" }
 

@@ -38,7 +38,9 @@ func (Consent) Title() string    { return "Authorize application" }
 
 // Unchecked reports whether nobody here has looked at the application: it
 // registered itself, or its id is a document that describes it.
-func (c Consent) Unchecked() bool { return c.Client.Registration != oauth.RegisteredByHand }
+func (c Consent) Unchecked() bool { return unchecked(c.Client) }
+
+func unchecked(c *oauth.Client) bool { return c.Registration != oauth.RegisteredByHand }
 
 // Anybody reports whether every program on this computer can pass for the
 // application: nobody has looked at it, and all its redirect URIs are here.

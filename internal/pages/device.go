@@ -44,10 +44,14 @@ type DeviceConfirm struct {
 func (DeviceConfirm) Template() string { return "device_confirm.html" }
 func (DeviceConfirm) Title() string    { return "Is this you?" }
 
-// Host is the host of the application's website; empty if it has none.
+// Unchecked reports whether nobody here has looked at the application.
+func (d DeviceConfirm) Unchecked() bool { return unchecked(d.Client) }
+
+// Host is the host of the application's website; empty if it has none, or nobody
+// has looked whether it is the application's.
 func (d DeviceConfirm) Host() string {
 	to := Consent{RedirectURI: d.Client.Website}.Destination()
-	if d.Client.Website == "" || to.Kind != DestinationWeb {
+	if d.Client.Website == "" || d.Unchecked() || to.Kind != DestinationWeb {
 		return ""
 	}
 	return strings.TrimPrefix(to.Name, "https://")

@@ -23,6 +23,8 @@ var deviceSamples = []sample{
 		Network: "192.0.2.0/24", Agent: "TvApp/2.1 (Linux; armv7)", Elsewhere: true, Scopes: groups, Resources: []string{"Archive", "https://api.example"}, Offline: true}},
 	{"device_confirm_hostile", narrow, pages.DeviceConfirm{Request: "REQUEST", Client: hostile, Publisher: "<b>x</b>\u202e", UserCode: "WDJB-MJHT", AskedAt: now,
 		Network: "2001:db8::/48", Agent: "<script>alert(1)</script>\u202e\nsecond line"}},
+	{"device_confirm_dynamic", narrow, pages.DeviceConfirm{Request: "REQUEST", Client: dynamic, UserCode: "WDJB-MJHT", AskedAt: now, Network: "192.0.2.0/24"}},
+	{"device_confirm_document", narrow, pages.DeviceConfirm{Request: "REQUEST", Client: document, UserCode: "WDJB-MJHT", AskedAt: now, Network: "192.0.2.0/24"}},
 	{"device_confirm_empty", pages.Shell{}, pages.DeviceConfirm{Client: empty, AskedAt: now}},
 
 	{"device_done", narrow, pages.DeviceDone{Client: television, Allowed: true}},

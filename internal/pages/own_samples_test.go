@@ -129,6 +129,7 @@ var ownSamples = []sample{
 	{"applications_empty", settings, pages.Applications{}},
 
 	{"authorization", settings, authorized},
+	{"authorization_dynamic", settings, pages.Authorization{ID: "7grant", Client: dynamic, Scopes: groups, GrantedAt: now.AddDate(0, -2, 0)}},
 	{"authorization_empty", settings, pages.Authorization{Client: empty}},
 	{"authorization_revoke", settings, pages.RevokeAuthorization{Authorization: authorized}},
 	{"authorization_revoke_empty", settings, pages.RevokeAuthorization{Authorization: pages.Authorization{Client: empty}}},
