@@ -330,6 +330,20 @@ func TestPairwiseSubjects(t *testing.T) {
 	if of(s, pairwise("a", "", "https://a.example/cb"), "1bob") == of(s, pairwise("a", "", "https://a.example1/cb"), "bob") {
 		t.Error("two people have one name")
 	}
+	sid := func(c *oauth.Client, sid string) string {
+		t.Helper()
+		got, err := s.Session(ctx, c, sid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if sid(public, "s") != "s" || sid(one, "") != "" || sid(public, "") != "" {
+		t.Error("the name of a session is not its own")
+	}
+	if got := sid(one, "alice"); got == "alice" || got != sid(sibling, "alice") || got == sid(stranger, "alice") || got == alice {
+		t.Errorf("session: got %q, want what one sector alone knows, and no subject", got)
+	}
 	broken := &claims.Subjects{Salt: func(context.Context) ([]byte, error) { return nil, errors.New("no salt") }}
 	if _, err := broken.Of(ctx, one, "alice"); err == nil {
 		t.Error("no salt: got no error")

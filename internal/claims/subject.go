@@ -26,6 +26,19 @@ func (s *Subjects) Of(ctx context.Context, c *oauth.Client, subject string) (str
 	if c.Metadata.SubjectType != oauth.SubjectPairwise {
 		return subject, nil
 	}
+	return s.pairwise(ctx, c, subject)
+}
+
+// Session tells under which sid the client knows a session: its name, or one that
+// differs as pairwise subjects do, for two clients could compare sids instead.
+func (s *Subjects) Session(ctx context.Context, c *oauth.Client, sid string) (string, error) {
+	if sid == "" || c.Metadata.SubjectType != oauth.SubjectPairwise {
+		return sid, nil
+	}
+	return s.pairwise(ctx, c, "\x00sid:"+sid) // which no subject holds
+}
+
+func (s *Subjects) pairwise(ctx context.Context, c *oauth.Client, name string) (string, error) {
 	sector, err := Sector(c)
 	if err != nil {
 		return "", err
@@ -35,7 +48,7 @@ func (s *Subjects) Of(ctx context.Context, c *oauth.Client, subject string) (str
 		return "", fmt.Errorf("pairwise subject: %w", err)
 	}
 	mac := hmac.New(sha256.New, salt)
-	fmt.Fprintf(mac, "%d:%s%s", len(sector), sector, subject) // the length keeps the two apart
+	fmt.Fprintf(mac, "%d:%s%s", len(sector), sector, name) // the length keeps the two apart
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)), nil
 }
 

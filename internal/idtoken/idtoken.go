@@ -56,6 +56,10 @@ func (m *Minter) Sign(ctx context.Context, t Token) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("ID token: %w", err)
 	}
+	sid, err := m.Subjects.Session(ctx, t.Client, t.Authentication.SID)
+	if err != nil {
+		return "", fmt.Errorf("ID token: %w", err)
+	}
 	asked, err := claims.ParseRequest(t.Claims)
 	if err != nil {
 		return "", fmt.Errorf("ID token: what the grant keeps of the claims parameter: %v", err)
@@ -77,7 +81,7 @@ func (m *Minter) Sign(ctx context.Context, t Token) (string, error) {
 		set["amr"] = amr
 	}
 	for name, value := range map[string]string{
-		"nonce": t.Nonce, "acr": t.Authentication.ACR, "sid": t.Authentication.SID,
+		"nonce": t.Nonce, "acr": t.Authentication.ACR, "sid": sid,
 		"at_hash": half(t.AccessToken), "c_hash": half(t.Code),
 	} {
 		if value != "" {

@@ -75,7 +75,12 @@ func (a *Room) goOn(w http.ResponseWriter, r *http.Request, q *request, sid stri
 	}
 	for _, c := range told {
 		page.Told = append(page.Told, c.Name)
-		frame := a.frame(c, sid)
+		theirs, err := a.IDTokens.Subjects.Session(r.Context(), c, sid)
+		if err != nil {
+			respond.Refusal(r, err) // to the log: the session has ended all the same
+			continue
+		}
+		frame := a.frame(c, theirs)
 		if frame == "" {
 			continue
 		}

@@ -3,6 +3,7 @@ package logout_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -281,5 +282,40 @@ func TestNoLogoutWithoutAHook(t *testing.T) {
 	}
 	if err := e.Server.EndSession(t.Context(), "sid"); err != nil {
 		t.Error(err)
+	}
+}
+
+// Two clients of pairwise subjects cannot find out by the sid that they speak of one
+// person; each hears of the session's end under its own name for it.
+func TestSessionsOfPairwiseClientsHaveOtherNames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	pairwise := func(host string) oauthtest.Party {
+		return w.AddClient(oauth.Client{RedirectURIs: []string{"https://" + host + "/cb"}, Metadata: oauth.ClientMetadata{
+			SubjectType: oauth.SubjectPairwise, BackchannelLogoutURI: w.site.URL + "/back", FrontchannelLogoutURI: "https://" + host + "/front",
+			PostLogoutRedirectURIs: []string{"https://" + host + "/bye"}}})
+	}
+	one, two, alice := pairwise("one.test"), pairwise("two.test"), w.SignIn("alice")
+	tokens := map[string]string{one.ID: w.idToken(alice, one), two.ID: w.idToken(alice, two)}
+	first, second := claim(t, tokens[one.ID], "sid"), claim(t, tokens[two.ID], "sid")
+	if first == "" || first == second {
+		t.Fatalf("sids %q and %q", first, second)
+	}
+	r := leave(alice, "id_token_hint", tokens[two.ID], "post_logout_redirect_uri", "https://two.test/bye")
+	if r.StatusCode != 200 || strings.Contains(r.Body, asks) {
+		t.Fatalf("by its own hint: got %d %s", r.StatusCode, r.Body)
+	}
+	iss := "?iss=" + url.QueryEscape(oauthtest.Issuer) + "&sid="
+	if got, want := frames(r.Body), []string{"https://one.test/front" + iss + first, "https://two.test/front" + iss + second}; !slices.Equal(got, want) {
+		t.Errorf("frames %q, want %q", got, want)
+	}
+	heard := w.site.heard()
+	if len(heard) != 2 {
+		t.Fatalf("heard %+v", heard)
+	}
+	for _, h := range heard {
+		if token := tokens[h.Audience[0]]; h.SID != claim(t, token, "sid") || h.Subject != claim(t, token, "sub") {
+			t.Errorf("heard %+v", h)
+		}
 	}
 }

@@ -100,7 +100,8 @@ func (a *Room) certain(ctx context.Context, q *request, s *oauth.Session) (bool,
 		return false, nil
 	}
 	if q.hint.SID != "" {
-		return q.hint.SID == session.SID(s), nil
+		sid, err := a.IDTokens.Subjects.Session(ctx, q.client, session.SID(s))
+		return err == nil && q.hint.SID == sid, err
 	}
 	sub, err := a.IDTokens.Subjects.Of(ctx, q.client, s.Subject)
 	return err == nil && sub == q.hint.Subject, err

@@ -28,6 +28,10 @@ func (d *Deliverer) token(ctx context.Context, c *oauth.Client, row *oauth.Sessi
 	if err != nil {
 		return "", fmt.Errorf("subject of a logout token: %w", err)
 	}
+	sid, err := d.IDTokens.Subjects.Session(ctx, c, row.SID)
+	if err != nil {
+		return "", fmt.Errorf("session of a logout token: %w", err)
+	}
 	now := d.Now()
 	token, err := d.IDTokens.Keys.Sign(ctx, cmp.Or(c.Metadata.IDTokenAlg, idtoken.DefaultAlgorithm), tokenType, map[string]any{
 		"iss":    d.Issuer,
@@ -36,7 +40,7 @@ func (d *Deliverer) token(ctx context.Context, c *oauth.Client, row *oauth.Sessi
 		"exp":    now.Add(tokenLife).Unix(),
 		"jti":    rand.Text(),
 		"sub":    sub,
-		"sid":    row.SID,
+		"sid":    sid,
 		"events": map[string]struct{}{logoutEvent: {}},
 	})
 	if err != nil {
