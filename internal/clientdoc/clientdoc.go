@@ -267,6 +267,9 @@ func (r *Resolver) write(ctx context.Context, c *oauth.Client) error {
 		if old.Registration != oauth.RegisteredByDocument {
 			return nil
 		}
+		if err := clientmeta.CheckChange(old, &next); err != nil {
+			return about(err)
+		}
 		next.CreatedAt, next.Owner, next.Internal, next.Disabled, next.Profile = old.CreatedAt, old.Owner, old.Internal, old.Disabled, old.Profile
 		if err := tx.UpdateClient(ctx, &next); err != nil {
 			return fmt.Errorf("update client: %w", err)

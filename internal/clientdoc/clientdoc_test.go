@@ -361,3 +361,29 @@ func TestE5_WholeFlow(t *testing.T) {
 		t.Errorf("switched off: %d", r.StatusCode)
 	}
 }
+
+// A document that moves to the sector of others is not followed: what was granted
+// before would show their pairwise subjects.
+func TestDocumentsStayInTheirSector(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *clientdoc.Config) { c.Rules.SubjectTypes = []string{oauth.SubjectPublic, oauth.SubjectPairwise} })
+	for _, before := range []string{"public", "pairwise"} {
+		id := w.host("example.com") + "/" + before
+		w.p.document(id, "subject_type", before)
+		if err := w.resolve(id); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.Move(time.Hour)
+		w.p.document(id, "subject_type", "pairwise", "redirect_uris", []string{"https://victim.test/cb"})
+		if err := w.resolve(id); err != nil { // known, and served as it was for a day
+			t.Errorf("%s: %v", before, err)
+		}
+		if c := w.client(id); c.RedirectURIs[0] != "https://app.test/cb" || c.Metadata.SubjectType != before {
+			t.Errorf("%s: it became %v, %s", before, c.RedirectURIs, c.Metadata.SubjectType)
+		}
+		w.clock.Move(25 * time.Hour)
+		if err := w.resolve(id); !errors.Is(err, oauth.InvalidClient) {
+			t.Errorf("%s, a day later: %v", before, err)
+		}
+	}
+}

@@ -114,6 +114,37 @@ func (r *Rules) subjects(c *oauth.Client) error {
 	return nil
 }
 
+// CheckChange reports whether a client that looks after itself may become next. What
+// it was granted in one sector must not show it the pairwise subjects of another
+// (OpenID Connect Core §8.1). Errors are [*Error].
+func CheckChange(c, next *oauth.Client) error {
+	switch {
+	case next.Metadata.SubjectType != oauth.SubjectPairwise:
+		return nil
+	case c.Metadata.SubjectType != oauth.SubjectPairwise:
+		return bad("subject_type", "cannot become pairwise. Register another client.")
+	case !slices.Equal(sectors(c), sectors(next)):
+		return bad("redirect_uris", "and sector_identifier_uri must stay in their sector for pairwise subjects. Register another client.")
+	}
+	return nil
+}
+
+// sectors are the hosts that make the sector of a client: that of its
+// sector_identifier_uri, else those of its redirect URIs.
+func sectors(c *oauth.Client) (hosts []string) {
+	uris := c.RedirectURIs
+	if uri := c.Metadata.SectorIdentifierURI; uri != "" {
+		uris = []string{uri}
+	}
+	for _, uri := range uris {
+		if u, err := url.Parse(uri); err == nil {
+			hosts = append(hosts, strings.ToLower(u.Hostname()))
+		}
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
+}
+
 // accessTokens: a signed access token shows its subject to every resource, which
 // a pairwise one is kept from (RFC 9068 §6).
 func (r *Rules) accessTokens(c *oauth.Client) error {

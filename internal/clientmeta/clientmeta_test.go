@@ -193,6 +193,8 @@ func TestE4_Refused(t *testing.T) {
 		"subject type":          {document("subject_type", "secret"), "subject_type"},
 		"two sectors":           {document("subject_type", "pairwise", "redirect_uris", []string{"https://a.test/", "https://b.test/"}), "sector_identifier_uri"},
 		"no sector":             {document("subject_type", "pairwise", "application_type", "native", "redirect_uris", []string{"com.example.app:/cb"}), "sector_identifier_uri"},
+		"pairwise device":       {document("subject_type", "pairwise", "grant_types", []string{"authorization_code", "urn:ietf:params:oauth:grant-type:device_code"}), "grant_types"},
+		"pairwise device alone": {document("subject_type", "pairwise", "redirect_uris", []string{}, "sector_identifier_uri", "https://app.test/list", "grant_types", []string{"urn:ietf:params:oauth:grant-type:device_code"}), "grant_types"},
 		"pairwise jwt":          {document("subject_type", "pairwise", "access_token_format", "jwt"), "access_token_format"},
 		"token format":          {document("access_token_format", "saml"), "access_token_format"},
 		"contacts":              {document("contacts", []string{"a\u0000"}), "contacts"},

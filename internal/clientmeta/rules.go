@@ -36,7 +36,7 @@ type Rules struct {
 func (r *Rules) Client(d *Document) (*oauth.Client, error) {
 	c := &oauth.Client{Profile: r.Profile, Metadata: d.ClientMetadata}
 	for _, step := range []func(*Document, *oauth.Client) error{
-		r.authMethod, r.grants, applicationType, r.names, redirectURIs, r.scopes, r.pkce,
+		r.authMethod, r.grants, applicationType, r.names, redirectURIs, r.scopes, r.pkce, proven,
 	} {
 		if err := step(d, c); err != nil {
 			return nil, err
@@ -199,6 +199,15 @@ func (r *Rules) scopes(d *Document, c *oauth.Client) error {
 // have a secret (RFC 9700 §2.1.1).
 func (r *Rules) pkce(_ *Document, c *oauth.Client) error {
 	c.RequirePKCE = !r.OptionalPKCE && c.MayUse(oauth.GrantAuthorizationCode) && (c.Public() || c.Profile != oauth.ProfileCertification)
+	return nil
+}
+
+// proven: that somebody belongs to a sector is shown by nothing but that tokens come
+// by way of its redirect URIs, which anybody may register. A device has none.
+func proven(d *Document, c *oauth.Client) error {
+	if d.SubjectType == oauth.SubjectPairwise && c.MayUse(oauth.GrantDeviceCode) {
+		return bad("grant_types", "must not hold %s for a client of pairwise subjects: no redirect URI would prove its sector.", oauth.GrantDeviceCode)
+	}
 	return nil
 }
 

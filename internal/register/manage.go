@@ -145,6 +145,9 @@ func (rm *Room) update(ctx context.Context, tx store.Store, id string, next oaut
 	if err != nil {
 		return nil, fmt.Errorf("look up client: %w", err)
 	}
+	if err := clientmeta.CheckChange(c, &next); err != nil {
+		return nil, metadataError(err)
+	}
 	before := c.AuthMethod
 	c.Type, c.Name, c.Website, c.AuthMethod, c.RedirectURIs = next.Type, next.Name, next.Website, next.AuthMethod, next.RedirectURIs
 	c.GrantTypes, c.Scopes, c.RequirePKCE, c.Metadata = next.GrantTypes, next.Scopes, next.RequirePKCE, next.Metadata

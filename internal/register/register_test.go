@@ -3,6 +3,7 @@ package register_test
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"sync"
@@ -308,5 +309,52 @@ func TestE4_SameRegistrationAtOnce(t *testing.T) {
 		if id == "" || id != ids[0] {
 			t.Fatalf("ids %v", ids)
 		}
+	}
+}
+
+// Tokens that came by one sector's redirect URI must not show the pairwise subjects of
+// another: any host may be registered, and what was granted before would be told
+// anew under its name.
+func TestNobodyMovesToTheSectorOfOthers(t *testing.T) {
+	t.Parallel()
+	e := engine(t, "open")
+	grants := []string{"authorization_code", "refresh_token"}
+	victim := party(e, post(e, doc("redirect_uris", []string{"https://victim.test/cb"}, "subject_type", "pairwise", "grant_types", grants)))
+	sub := func(answer oauthtest.TokenReply) any {
+		var body struct {
+			IDToken string `json:"id_token"`
+		}
+		if err := json.Unmarshal([]byte(answer.Body), &body); err != nil || body.IDToken == "" {
+			t.Fatalf("no ID token: %v in %s", err, answer.Body)
+		}
+		return e.Claims(body.IDToken)["sub"]
+	}
+	theirs := sub(e.Tokens(e.SignIn("alice"), victim, "scope", "openid"))
+
+	for _, before := range []string{"public", "pairwise"} {
+		made := post(e, doc("redirect_uris", []string{"https://mallory.test/cb"}, "subject_type", before, "grant_types", grants))
+		mallory, path := party(e, made), local(made)
+		tokens := e.Tokens(e.SignIn("alice"), mallory, "scope", "openid")
+		put := func(pairs ...any) reply {
+			return ask(e, "PUT", path, made.text("registration_access_token"), doc(append([]any{"client_id", mallory.ID, "grant_types", grants}, pairs...)...))
+		}
+		there := []string{"https://victim.test/cb"}
+		if r := put("redirect_uris", there, "subject_type", "pairwise"); r.StatusCode != 400 || r.text("error") != "invalid_redirect_uri" && before == "pairwise" {
+			t.Errorf("%s, to the other sector: %d %s", before, r.StatusCode, r.Body)
+		}
+		put("redirect_uris", there, "subject_type", "public") // it may lose what it cannot get back
+		if r := put("redirect_uris", there, "subject_type", "pairwise"); r.StatusCode != 400 {
+			t.Errorf("%s, in two steps: %d %s", before, r.StatusCode, r.Body)
+		}
+		if got := sub(e.Token(mallory, oauthtest.Refresh(tokens.RefreshToken))); got == theirs || got == nil {
+			t.Errorf("%s: mallory is told %v, by which victim.test knows alice", before, got)
+		}
+	}
+
+	made := post(e, doc("subject_type", "pairwise", "grant_types", grants))
+	again := ask(e, "PUT", local(made), made.text("registration_access_token"),
+		doc("client_id", made.text("client_id"), "subject_type", "pairwise", "redirect_uris", []string{"https://app.test/other"}, "grant_types", grants))
+	if again.StatusCode != 200 {
+		t.Errorf("in its own sector: %d %s", again.StatusCode, again.Body)
 	}
 }
