@@ -3,7 +3,10 @@
 //
 // Only clients that authenticate with a secret may ask. Any of them may ask
 // about access tokens and personal access tokens, for it is shown those by the
-// programs that call it; about a refresh token only the client that holds it. A
+// programs that call it; about a refresh token only the client that holds it. Who
+// the person is, the operator's own resource servers learn; any other client learns
+// what UserInfo would tell: sub as the token's client knows it, and the user name if
+// the token's scopes allow. A
 // token that is not alive, or that the asker may not know, is
 // {"active":false} and nothing else (§2.2), so that nobody learns whether it
 // ever existed.
@@ -19,6 +22,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/claims"
 	"github.com/valetkey/valetkey/internal/clientauth"
 	"github.com/valetkey/valetkey/internal/form"
 	"github.com/valetkey/valetkey/internal/liveness"
@@ -33,6 +37,9 @@ type Config struct {
 	Live    *liveness.Checker
 	Issuer  string
 	Now     func() time.Time
+	// Subjects tells under which sub a client knows a person. Nil: the server is no
+	// OpenID Provider, and everybody goes by one.
+	Subjects *claims.Subjects
 
 	// Sign makes a JWT of claims, with that algorithm and typ; nil: answers are
 	// JSON only.
@@ -107,10 +114,10 @@ func (e *endpoint) answer(r *http.Request, f form.Values, asker *oauth.Client) (
 	if live.Token.Kind == oauth.RefreshToken && live.Token.ClientID != asker.ID {
 		return answer{}, nil
 	}
-	return e.describe(live), nil
+	return e.describe(r.Context(), live, asker)
 }
 
-func (e *endpoint) describe(live *liveness.Live) answer {
+func (e *endpoint) describe(ctx context.Context, live *liveness.Live, asker *oauth.Client) (answer, error) {
 	t := live.Token
 	a := answer{
 		Active: true, Scope: oauth.ScopeString(t.Scopes), ClientID: t.ClientID, TokenType: "Bearer",
@@ -122,8 +129,39 @@ func (e *endpoint) describe(live *liveness.Live) answer {
 	if !t.ExpiresAt.IsZero() {
 		a.Exp = t.ExpiresAt.Unix()
 	}
-	if live.User != nil {
-		a.Username = live.User.Username
+	if live.User == nil {
+		return a, nil
 	}
-	return a
+	ours, err := e.ours(ctx, asker, t)
+	if err != nil {
+		return answer{}, err
+	}
+	if ours {
+		a.Username = live.User.Username
+		return a, nil
+	}
+	told := claims.UserInfo(live.User, t.Subject, t.Scopes, nil)
+	a.Username, _ = told["preferred_username"].(string)
+	if live.Client != nil && e.Subjects != nil {
+		a.Sub, err = e.Subjects.Of(ctx, live.Client, t.Subject)
+	}
+	return a, err
+}
+
+// ours: a resource server that the operator or an administrator registered, and not
+// whom the token was issued to, who would learn more than the person allowed.
+func (e *endpoint) ours(ctx context.Context, asker *oauth.Client, t *oauth.Token) (bool, error) {
+	switch {
+	case asker.FirstParty:
+		return true, nil
+	case asker.ID == t.ClientID || asker.Registration != oauth.RegisteredByHand || asker.Metadata.SubjectType == oauth.SubjectPairwise:
+		return false, nil
+	case asker.Owner == "":
+		return true, nil
+	}
+	owner, err := e.Live.User(ctx, asker.Owner)
+	if errors.Is(err, liveness.ErrDead) {
+		return false, nil
+	}
+	return err == nil && owner.Admin, err
 }

@@ -114,3 +114,66 @@ func TestOnlyClientsWithASecretMayAsk(t *testing.T) {
 		t.Errorf("GET: got %d, want 405", r.StatusCode)
 	}
 }
+
+// By introspection nobody learns more of a person than the token's client was
+// allowed to, but for the operator's own resource servers.
+func TestWhoLearnsWhoItIs(t *testing.T) {
+	t.Parallel()
+	e := oauthtest.New(t, oauthtest.Options{OpenID: true})
+	e.Users.Change("alice", func(u *oauth.User) { u.Username = "alice" })
+	client := func(host string, c oauth.Client) oauthtest.Party {
+		c.RedirectURIs = []string{"https://" + host + "/cb"}
+		return e.AddClient(c)
+	}
+	one := client("one.test", oauth.Client{Metadata: oauth.ClientMetadata{SubjectType: oauth.SubjectPairwise}})
+	two := client("two.test", oauth.Client{Metadata: oauth.ClientMetadata{SubjectType: oauth.SubjectPairwise}})
+	open := client("open.test", oauth.Client{})
+	stranger := client("stranger.test", oauth.Client{Registration: oauth.RegisteredDynamically})
+	owned := client("owned.test", oauth.Client{Owner: "mallory"})
+	rs, own := e.AddClient(oauth.Client{}), client("own.test", oauth.Client{Registration: oauth.RegisteredDynamically, FirstParty: true})
+	type told struct{ Sub, Username string }
+	tell := func(asker oauthtest.Party, token string) (out told) {
+		t.Helper()
+		r := ask(e, asker, token)
+		if err := json.Unmarshal([]byte(r.Body), &out); err != nil || !r.Active {
+			t.Fatalf("%v in %s", err, r.Body)
+		}
+		return out
+	}
+	known := func(c oauthtest.Party, scope string) (token, sub string) {
+		t.Helper()
+		r := e.Tokens(e.SignIn("alice"), c, "scope", scope)
+		var body struct {
+			IDToken string `json:"id_token"`
+		}
+		if err := json.Unmarshal([]byte(r.Body), &body); err != nil {
+			t.Fatal(err)
+		}
+		sub, _ = e.Claims(body.IDToken)["sub"].(string)
+		return r.AccessToken, sub
+	}
+	token, sub := known(one, "openid")
+	other, otherSub := known(two, "openid profile")
+	plain, _ := known(open, "openid")
+	if sub == otherSub || sub == "alice" {
+		t.Fatalf("subs %q and %q", sub, otherSub)
+	}
+	for name, asker := range map[string]oauthtest.Party{"itself": one, "the other": two, "a stranger": stranger, "an application of a user": owned} {
+		if got := tell(asker, token); got != (told{sub, ""}) {
+			t.Errorf("%s: %+v, want %s and no name", name, got, sub)
+		}
+		if got := tell(asker, other); got != (told{otherSub, "alice"}) {
+			t.Errorf("%s, with profile: %+v", name, got)
+		}
+	}
+	for name, asker := range map[string]oauthtest.Party{"itself": open, "a stranger": stranger} {
+		if got := tell(asker, plain); got != (told{"alice", ""}) {
+			t.Errorf("public subjects, %s: %+v", name, got)
+		}
+	}
+	for name, asker := range map[string]oauthtest.Party{"a resource server": rs, "our own": own} {
+		if got := tell(asker, token); got != (told{"alice", "alice"}) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}

@@ -237,3 +237,14 @@ func TestTokenEndpointForBrowsers(t *testing.T) {
 		t.Errorf("preflight: %d %v", reply.StatusCode, reply.Header)
 	}
 }
+
+// The user object names the person as the ID tokens of the client do.
+func TestTheUserObjectIsPairwise(t *testing.T) {
+	t.Parallel()
+	e := oauthtest.New(t, oauthtest.Options{TokenUser: true, OpenID: true})
+	c := e.AddClient(oauth.Client{RedirectURIs: []string{"https://rp.test/cb"}, Metadata: oauth.ClientMetadata{SubjectType: oauth.SubjectPairwise}})
+	r := e.Tokens(e.SignIn("alice"), c, "scope", "openid")
+	if sub := e.Claims(r.IDToken)["sub"]; r.User["id"] != sub || sub == "alice" {
+		t.Errorf("got %s, want %v", r.Body, sub)
+	}
+}

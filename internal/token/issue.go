@@ -93,6 +93,11 @@ func (e *endpoint) sign(ctx context.Context, req *grant.Request, made *issued) (
 			return nil, fmt.Errorf("sign access token: %w", err)
 		}
 	}
+	if made.answer.User != nil && e.OpenID != nil {
+		if made.answer.User.ID, err = e.OpenID.Subjects.Of(ctx, req.Client, req.User.Subject); err != nil {
+			return nil, fmt.Errorf("subject for the client: %w", err)
+		}
+	}
 	if made.answer.IDToken, err = e.idToken(ctx, req, made); err != nil {
 		return nil, fmt.Errorf("sign ID token: %w", err)
 	}
