@@ -9,6 +9,7 @@ import (
 	"github.com/valetkey/valetkey/internal/clientkeys"
 	"github.com/valetkey/valetkey/internal/fetch"
 	"github.com/valetkey/valetkey/internal/form"
+	"github.com/valetkey/valetkey/internal/peer"
 	"github.com/valetkey/valetkey/oauth"
 )
 
@@ -23,6 +24,9 @@ func (p *Parser) Reference(ctx context.Context, c *oauth.Client, uri string, at 
 		return r == plain
 	}) {
 		return nil, &oauth.Error{Code: oauth.InvalidRequestURI, Description: "The parameter request_uri is not one that this client registered."}
+	}
+	if !p.rate.Take(peer.From(ctx).Network()) {
+		return nil, &oauth.Error{Code: oauth.InvalidRequestURI, Description: "Too many request objects were asked for from this network. Wait a minute."}
 	}
 	doc, err := p.Fetch.Get(ctx, plain, fetch.Options{Accept: "application/oauth-authz-req+jwt, application/jwt, text/plain;q=0.5", MaxBytes: clientkeys.MaxJWS})
 	if err != nil {

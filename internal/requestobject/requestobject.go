@@ -9,6 +9,7 @@ import (
 	"github.com/valetkey/valetkey/internal/clientkeys"
 	"github.com/valetkey/valetkey/internal/fetch"
 	"github.com/valetkey/valetkey/internal/form"
+	"github.com/valetkey/valetkey/internal/throttle"
 	"github.com/valetkey/valetkey/oauth"
 )
 
@@ -22,18 +23,30 @@ const typ = "oauth-authz-req+jwt"
 // skew is how far a client's clock may be off.
 const skew = 30 * time.Second
 
+// burst objects are fetched for a network at once, then one every refill. Whoever
+// registers a slow URL would else have every place of the fetcher to themselves, and
+// keys and notices of others could not be fetched and sent.
+const (
+	burst  = 60
+	refill = 250 * time.Millisecond
+)
+
 // Config says what a parser is made of. All fields are required.
 type Config struct {
 	Issuer string // whom an object must be made for
 	Keys   *clientkeys.Keys
 	Fetch  *fetch.Fetcher
+	Now    func() time.Time
 }
 
-// Parser reads request objects, and keeps nothing.
-type Parser struct{ Config }
+// Parser reads request objects, and keeps none of them.
+type Parser struct {
+	Config
+	rate *throttle.Throttle
+}
 
 // New returns a parser.
-func New(c Config) *Parser { return &Parser{c} }
+func New(c Config) *Parser { return &Parser{c, throttle.New(burst, refill, c.Now)} }
 
 // Object reads a request object that was sent by value (RFC 9101 §5.1). A refusal
 // is an [*oauth.Error] of code invalid_request_object. at is when the request came

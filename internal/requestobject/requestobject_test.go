@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -20,6 +21,7 @@ import (
 	"github.com/valetkey/valetkey/internal/fetch"
 	"github.com/valetkey/valetkey/internal/form"
 	"github.com/valetkey/valetkey/internal/oauthtest"
+	"github.com/valetkey/valetkey/internal/peer"
 	"github.com/valetkey/valetkey/internal/requestobject"
 	"github.com/valetkey/valetkey/oauth"
 )
@@ -30,7 +32,7 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func parser(allow ...string) *requestobject.Parser {
 	f := fetch.New(fetch.Config{Now: func() time.Time { return noon }, Allow: allow})
-	return requestobject.New(requestobject.Config{Issuer: issuer, Fetch: f,
+	return requestobject.New(requestobject.Config{Issuer: issuer, Fetch: f, Now: func() time.Time { return noon },
 		Keys: clientkeys.New(clientkeys.Config{Fetch: f, Now: func() time.Time { return noon }})})
 }
 
@@ -296,4 +298,32 @@ func FuzzObject(f *testing.F) {
 			t.Fatalf("%q: no form holds %q: %v", payload, got, err)
 		}
 	})
+}
+
+// Nobody makes the server ask as often as they like: what one client's slow URL
+// holds, the keys of others would wait for.
+func TestNetworksAskForSoManyObjects(t *testing.T) {
+	t.Parallel()
+	var hits atomic.Int64
+	key := oauthtest.NewSigner(t, "ES256", "k")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		hits.Add(1)
+		w.Write([]byte(key.Sign(t, "", honest(nil))))
+	}))
+	defer server.Close()
+	p, c := parser("127.0.0.1"), client(t, oauth.ClientMetadata{RequestURIs: []string{server.URL}}, key)
+	from := func(address string) context.Context {
+		return peer.With(context.Background(), peer.Peer{Addr: netip.MustParseAddr(address)})
+	}
+	for n := range 60 {
+		if _, err := p.Reference(from("192.0.2.1"), c, server.URL, noon); err != nil {
+			t.Fatalf("number %d: %v", n+1, err)
+		}
+	}
+	if _, err := p.Reference(from("192.0.2.99"), c, server.URL, noon); !errors.Is(err, oauth.InvalidRequestURI) || hits.Load() != 60 {
+		t.Errorf("the next of that network: %v, and %d fetches", err, hits.Load())
+	}
+	if _, err := p.Reference(from("198.51.100.1"), c, server.URL, noon); err != nil {
+		t.Errorf("another network: %v", err)
+	}
 }
