@@ -173,6 +173,9 @@ func (a *Room) decide(w http.ResponseWriter, r *http.Request, q *request, to des
 	}
 	ask := a.mustAsk(q, allowed)
 	switch {
+	case ask && q.silent() && q.namesSomebody():
+		// consent_required would tell a client that nobody allowed anything who is signed in.
+		a.refuse(w, r, to, &oauth.Error{Code: oauth.LoginRequired, Description: "The person must be asked, and prompt=none forbids asking."})
 	case ask && q.silent():
 		a.refuse(w, r, to, &oauth.Error{Code: oauth.ConsentRequired, Description: "The person has not allowed this yet, and prompt=none forbids asking."})
 	case r.Method == http.MethodHead:

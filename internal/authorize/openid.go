@@ -44,14 +44,17 @@ func (a *Room) readHint(ctx context.Context, q *request) (err error) {
 	return err
 }
 
+// namesSomebody: the request is about a certain person.
+func (q *request) namesSomebody() bool { return q.hint != nil || q.claims.Subjects() != nil }
+
 // expected reports whether the session is that of the person the request is about,
 // if it says so by id_token_hint (OpenID Connect Core §3.1.2.1) or by asking for a
 // sub of its own (§5.5.1).
 func (a *Room) expected(ctx context.Context, q *request, s *oauth.Session) (bool, error) {
-	subjects := q.claims.Subjects()
-	if q.hint == nil && subjects == nil {
+	if !q.namesSomebody() {
 		return true, nil
 	}
+	subjects := q.claims.Subjects()
 	is, err := a.OpenID.Subjects.Of(ctx, q.client, s.Subject)
 	if err != nil {
 		return false, fmt.Errorf("subject for the client: %w", err)

@@ -189,6 +189,33 @@ func TestA20_SubjectThatIsAskedFor(t *testing.T) {
 	}
 }
 
+// Whom nobody allowed anything cannot ask silently whether it is this person who is
+// signed in: a right guess is answered like a wrong one.
+func TestNobodyIsGuessedSilently(t *testing.T) {
+	t.Parallel()
+	e := openIDProvider(t)
+	rp, alice := relyingParty(e), e.SignIn("alice")
+	silently := func(pairs ...string) string {
+		t.Helper()
+		return landed(t, fmt.Sprint(pairs), alice.Authorize(oauthtest.Request(rp, signIn("code", append(pairs, "prompt", "none")...)...)), "query").Get("error")
+	}
+	tokens := e.Token(rp, oauthtest.Redemption(rp, e.SignIn("alice").Code(rp, signIn("code")...), "code_verifier", ""))
+	if _, err := e.Store.RevokeGrants(t.Context(), "alice", rp.ID, "", e.Clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if got := silently(); got != "consent_required" {
+		t.Errorf("about nobody in particular: %s", got)
+	}
+	for _, sub := range []string{"alice", "bob"} {
+		if got := silently("claims", `{"id_token":{"sub":{"value":"`+sub+`"}}}`); got != "login_required" {
+			t.Errorf("%s: %s", sub, got)
+		}
+	}
+	if got := silently("id_token_hint", tokens.IDToken); got != "login_required" {
+		t.Errorf("by a hint: %s", got)
+	}
+}
+
 func TestB5_WhatTheLoginIsTold(t *testing.T) {
 	t.Parallel()
 	e := openIDProvider(t)
