@@ -111,7 +111,7 @@ func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, status int, m
 }
 
 func (s *Server) authorization() *authorize.Room {
-	objects := requestobject.New(requestobject.Config{Issuer: s.cfg.Issuer, Keys: s.clientKeys, Fetch: s.fetch})
+	objects := requestobject.New(requestobject.Config{Issuer: s.cfg.Issuer, Keys: s.clientKeys, Fetch: s.fetch, Now: s.cfg.Now})
 	return authorize.New(authorize.Config{
 		Store: s.cfg.Store, Mint: s.mint, Live: s.live, Scopes: s.scopes, Login: s.login, Pages: s.pages,
 		Issuer: s.cfg.Issuer, Keys: s.ring.Derive("authorize"), Now: s.cfg.Now,
@@ -165,7 +165,7 @@ func (s *Server) tokenEndpoint() http.Handler {
 }
 
 func (s *Server) introspection() http.Handler {
-	c := introspect.Config{Clients: s.clients, Live: s.live, Issuer: s.cfg.Issuer, Now: s.cfg.Now}
+	c := introspect.Config{Clients: s.clients, Live: s.live, Issuer: s.cfg.Issuer, Now: s.cfg.Now, Subjects: s.subjects}
 	if s.keys != nil {
 		c.Sign = s.keys.Sign
 	}

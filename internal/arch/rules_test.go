@@ -44,14 +44,14 @@ var rules = map[string]rule{
 	"internal/claims":        {imports: "oauth internal/strictjson"},
 	"internal/idtoken":       {imports: "oauth internal/claims internal/keys internal/strictjson"},
 	"internal/accesstoken":   {imports: "oauth internal/keys"},
-	"internal/requestobject": {imports: "oauth internal/clientkeys internal/fetch internal/form internal/strictjson"},
+	"internal/requestobject": {imports: "oauth internal/clientkeys internal/fetch internal/form internal/peer internal/strictjson internal/throttle"},
 	"internal/guard":         {imports: "oauth store resource internal/accesstoken internal/csrf internal/lastuse internal/liveness internal/peer internal/respond internal/target"},
 
 	// One endpoint, one room; none knows another.
 	"internal/authorize":  {imports: "oauth store $helpers $openid internal/pages"},
 	"internal/device":     {imports: "oauth store $helpers internal/pages"},
 	"internal/token":      {imports: "oauth store grant $helpers $openid"},
-	"internal/introspect": {imports: "oauth store $helpers"},
+	"internal/introspect": {imports: "oauth store internal/claims $helpers"},
 	"internal/par":        {imports: "oauth store $helpers internal/requestobject"},
 	"internal/revoke":     {imports: "oauth store $helpers"},
 	"internal/register":   {imports: "oauth store $helpers internal/clientmeta internal/strictjson internal/throttle"},
