@@ -52,6 +52,7 @@ func serve(cmd *cobra.Command, s *settings) error {
 	if err := h.keys.EnsureActive(ctx); err != nil {
 		return unavailablef("%w", err)
 	}
+	defer trim()()
 	listener, err := listen(l.Addr)
 	if err != nil {
 		return err
