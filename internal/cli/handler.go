@@ -66,6 +66,17 @@ func (h *health) readyz(w http.ResponseWriter, r *http.Request) {
 	respond.JSON(w, http.StatusOK, status{"ok"})
 }
 
+// parting closes the connection of every answer once the server is about to stop
+// (RFC 9112 §9.6).
+func (h *health) parting(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // handler is the route table of the program: the door, the server, and what
 // watches them, for requests to a host that is ours. home answers GET / and the
 // issuer itself.

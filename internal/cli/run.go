@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -26,24 +25,12 @@ const (
 // and terminals send one to the process and one to its group.
 const echo = 100 * time.Millisecond
 
-// listen takes the address, or says in a sentence why not.
-func listen(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, unavailablef("%s is taken by another program: stop that, or choose another address with --addr", addr)
-	case errors.Is(err, syscall.EACCES):
-		return nil, unavailablef("%s may be used by root only: choose a port above 1023 with --addr and put a proxy before it", addr)
-	case err != nil:
-		return nil, unavailablef("%s cannot be listened on: %w", addr, err)
-	}
-	return l, nil
-}
-
 // run serves until the process is told to stop, then stops in order: /readyz
-// says no at once, so that a proxy sends its requests elsewhere; after the drain
-// time no connection is accepted; requests in flight may finish within the grace
-// time, and what they left to be written is written. A second signal stops at once.
+// says no at once, so that a proxy sends its requests elsewhere, and with every
+// answer its connection is closed, so that none is open when a client wants to use
+// it again; after the drain time no connection is accepted; requests in flight may
+// finish within the grace time, and what they left to be written is written. A
+// second signal stops at once.
 func (h *house) run(ctx context.Context, l net.Listener, handler http.Handler, hl *health) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -56,7 +43,7 @@ func (h *house) run(ctx context.Context, l net.Listener, handler http.Handler, h
 	housekeeping.Go(func() { h.keepHouse(background) })
 
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           hl.parting(handler),
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog:       slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),

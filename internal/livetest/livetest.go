@@ -65,6 +65,9 @@ type Site struct {
 	Issuer string
 	// Env is added to the environment of every command, as NAME=value.
 	Env []string
+	// Socket is listened on already, at Addr; the server gets it as systemd would
+	// pass it. Nil: it opens its own.
+	Socket *os.File
 	// Transport reaches a server that speaks TLS; nil: plain HTTP.
 	Transport http.RoundTripper
 
@@ -138,6 +141,14 @@ func (s *Site) command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// activate passes the socket on as systemd does (sd_listen_fds(3)): a shell knows
+// the process id that the program will have.
+func activate(cmd *exec.Cmd, socket *os.File) {
+	cmd.Args = append([]string{"sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
+	cmd.Path, cmd.Err = "/bin/sh", nil
+	cmd.ExtraFiles = []*os.File{socket}
+}
+
 // foreign leaves out what the program would take for its configuration; the
 // knobs of tests are spelled like it.
 func foreign(environ []string) []string {
@@ -180,6 +191,9 @@ func (s *Site) Start(ctx context.Context) (*Server, error) {
 	}
 	defer log.Close()
 	cmd := s.command(context.WithoutCancel(ctx), "serve")
+	if s.Socket != nil {
+		activate(cmd, s.Socket)
+	}
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return nil, err
