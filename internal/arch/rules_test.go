@@ -49,10 +49,10 @@ var rules = map[string]rule{
 
 	// One endpoint, one room; none knows another.
 	"internal/authorize":  {imports: "oauth store $helpers $openid internal/pages"},
-	"internal/device":     {imports: "oauth store $helpers internal/pages"},
+	"internal/device":     {imports: "oauth store $helpers internal/pages internal/throttle"},
 	"internal/token":      {imports: "oauth store grant $helpers $openid"},
 	"internal/introspect": {imports: "oauth store internal/claims $helpers"},
-	"internal/par":        {imports: "oauth store $helpers internal/requestobject"},
+	"internal/par":        {imports: "oauth store $helpers internal/requestobject internal/throttle"},
 	"internal/revoke":     {imports: "oauth store $helpers"},
 	"internal/register":   {imports: "oauth store $helpers internal/clientmeta internal/strictjson internal/throttle"},
 	"internal/clientdoc":  {imports: "oauth store internal/clientmeta internal/fetch internal/mint internal/peer internal/respond internal/throttle"},
@@ -76,7 +76,7 @@ var rules = map[string]rule{
 	"internal/config": {imports: "oauth internal/issuer internal/keyring", external: "go.yaml.in/yaml"},
 	"internal/flow":   {imports: "internal/issuer", external: "golang.org/x/oauth2 github.com/go-jose/go-jose"}, // a client, of any server
 	"internal/cli": {imports: " oauth internal/flow internal/clientmeta store store/sqlstore store/memstore resource manage accounts accounts/sqlaccounts root $helpers internal/config internal/issuer internal/keyring internal/keys internal/pages internal/sqldb internal/csrf internal/ping",
-		external: "golang.org/x/oauth2 github.com/spf13 github.com/wneessen/go-mail golang.org/x/term golang.org/x/sys go.yaml.in/yaml", entry: true, global: true},
+		external: "github.com/jackc/pgx golang.org/x/oauth2 github.com/spf13 github.com/wneessen/go-mail golang.org/x/term golang.org/x/sys go.yaml.in/yaml", entry: true, global: true},
 	"cmd/valetkey": {imports: "internal/cli", external: "modernc.org/sqlite github.com/jackc/pgx", entry: true, global: true},
 
 	"examples/app":      {imports: "root oauth store/memstore", entry: true, global: true},

@@ -51,16 +51,13 @@ const (
 // open opens the pool. It keeps its connections: database/sql would keep two
 // and open every other anew, which costs more than most of what is asked of it.
 func (d database) open() (*sql.DB, error) {
-	driver, source, connections := "sqlite", sqlstore.SQLiteDSN(d.source), sqliteConnections
+	driver := "sqlite"
 	if d.dialect == sqlstore.PostgreSQL {
-		var err error
-		if source, connections, err = config.PoolSize(d.source, postgresConnections); err != nil {
-			return nil, invalidf("db: %w", err)
-		}
-		if source, err = config.ConnectWithin(source, connectSeconds); err != nil {
-			return nil, invalidf("db: %w", err)
-		}
 		driver = "pgx"
+	}
+	source, connections, err := d.driver()
+	if err != nil {
+		return nil, err
 	}
 	db, err := sql.Open(driver, source)
 	if err != nil {
@@ -72,6 +69,20 @@ func (d database) open() (*sql.DB, error) {
 		db.SetConnMaxLifetime(connectionLife)
 	}
 	return db, nil
+}
+
+// driver is what the driver is told, and the size of the pool.
+func (d database) driver() (source string, connections int, err error) {
+	if d.dialect == sqlstore.SQLite {
+		return sqlstore.SQLiteDSN(d.source), sqliteConnections, nil
+	}
+	if source, connections, err = config.PoolSize(d.source, postgresConnections); err != nil {
+		return "", 0, invalidf("db: %w", err)
+	}
+	if source, err = config.ConnectWithin(source, connectSeconds); err != nil {
+		return "", 0, invalidf("db: %w", err)
+	}
+	return source, connections, nil
 }
 
 // missing reports whether the database has still to be made. Only a file can be:

@@ -242,6 +242,7 @@ func (h *house) scopes() []oauth.Scope {
 func (h *house) keepHouse(ctx context.Context) {
 	var engine sync.WaitGroup
 	engine.Go(func() { h.server.Start(ctx) })
+	engine.Go(func() { h.hearChanges(ctx) })
 	defer engine.Wait()
 	const batch, pause = 1000, time.Minute
 	for ctx.Err() == nil {
