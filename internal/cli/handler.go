@@ -67,7 +67,7 @@ func (h *health) readyz(w http.ResponseWriter, r *http.Request) {
 }
 
 // parting closes the connection of every answer once the server is about to stop
-// (RFC 9112 §9.6).
+// (RFC 9110 §7.6.1).
 func (h *health) parting(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h.draining.Load() {

@@ -16,6 +16,7 @@ import (
 	"github.com/valetkey/valetkey/internal/peer"
 	"github.com/valetkey/valetkey/internal/respond"
 	"github.com/valetkey/valetkey/internal/target"
+	"github.com/valetkey/valetkey/internal/throttle"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
@@ -46,10 +47,14 @@ type Config struct {
 }
 
 // Room is the endpoint and the page.
-type Room struct{ Config }
+type Room struct {
+	Config
+	// rate bounds what public clients ask for: whoever knows a client_id may.
+	rate *throttle.Throttle
+}
 
 // New returns the room; Endpoint, Page and Confirm are its handlers.
-func New(c Config) *Room { return &Room{c} }
+func New(c Config) *Room { return &Room{c, throttle.Requests(c.Now)} }
 
 // Endpoint is the device authorization endpoint (RFC 8628 §3.1).
 func (d *Room) Endpoint() http.Handler {
@@ -101,6 +106,9 @@ func (d *Room) issue(w http.ResponseWriter, r *http.Request) (*answer, error) {
 		return nil, err
 	}
 	now, from := d.Now(), peer.From(r.Context())
+	if client.Public() && !d.rate.Take(from.Network()+" "+client.ID) {
+		return nil, respond.TooMany("Too many devices asked for codes of this client from this network. Wait a minute.")
+	}
 	drawn := d.Mint.Draw(mint.DeviceCode, now)
 	code := &oauth.DeviceCode{
 		ID: drawn.ID, Hash: drawn.Hash, ClientID: client.ID, Scopes: scopes, Resources: resources,

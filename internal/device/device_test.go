@@ -336,3 +336,23 @@ func FuzzUserCode(f *testing.F) {
 		}
 	})
 }
+
+// Anybody who knows a public client's id may ask for its codes, but not without end.
+func TestCodesForStrangersAreBounded(t *testing.T) {
+	t.Parallel()
+	e := oauthtest.New(t, oauthtest.Options{})
+	tv := television(e)
+	ask := func() oauthtest.TokenReply { return e.As(tv, device.Path, url.Values{}) }
+	n, reply := 0, ask()
+	for ; reply.StatusCode == http.StatusOK && n < 1000; n++ {
+		reply = ask()
+	}
+	reply.Want(t, http.StatusTooManyRequests, "slow_down")
+	if reply.Header.Get("Retry-After") == "" || n < 100 {
+		t.Errorf("after %d: Retry-After %q", n, reply.Header.Get("Retry-After"))
+	}
+	e.Clock.Move(time.Second)
+	if reply := ask(); reply.StatusCode != http.StatusOK {
+		t.Errorf("a moment later: got %d %s", reply.StatusCode, reply.Body)
+	}
+}

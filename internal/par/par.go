@@ -12,7 +12,9 @@ import (
 	"github.com/valetkey/valetkey/internal/clientauth"
 	"github.com/valetkey/valetkey/internal/form"
 	"github.com/valetkey/valetkey/internal/mint"
+	"github.com/valetkey/valetkey/internal/peer"
 	"github.com/valetkey/valetkey/internal/respond"
+	"github.com/valetkey/valetkey/internal/throttle"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
@@ -44,12 +46,16 @@ type Config struct {
 }
 
 // Room is the endpoint, and finds again what was pushed to it.
-type Room struct{ Config }
+type Room struct {
+	Config
+	// rate bounds what public clients push: whoever knows a client_id may.
+	rate *throttle.Throttle
+}
 
 // New returns the room.
 func New(c Config) *Room {
 	c.Lifetime = cmp.Or(c.Lifetime, DefaultLifetime)
-	return &Room{c}
+	return &Room{c, throttle.Requests(c.Now)}
 }
 
 // Handler is POST /oauth/par.
@@ -103,6 +109,9 @@ func (p *Room) push(w http.ResponseWriter, r *http.Request) (*answer, error) {
 	keep, err := p.Check(r.Context(), client, f)
 	if err != nil {
 		return nil, err
+	}
+	if client.Public() && !p.rate.Take(peer.From(r.Context()).Network()+" "+client.ID) {
+		return nil, respond.TooMany("Too many requests of this client were pushed from this network. Wait a minute.")
 	}
 	now := p.Now()
 	drawn := p.Mint.Draw(mint.PushedRequest, now)

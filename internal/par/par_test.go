@@ -305,3 +305,34 @@ func TestP1_PushingMayBeRequired(t *testing.T) {
 		t.Errorf("pushed: %d %s", page.StatusCode, page.Body)
 	}
 }
+
+// Anybody who knows a public client's id may push for it, but not without end; who
+// proves to be the client may.
+func TestPushesOfStrangersAreBounded(t *testing.T) {
+	t.Parallel()
+	e := oauthtest.New(t, oauthtest.Options{})
+	spa, web := e.SPA(), e.Web()
+	var p pushed
+	n := 0
+	for ; n < 1000; n++ {
+		if p = push(e, spa); p.StatusCode != http.StatusCreated {
+			break
+		}
+	}
+	p.Want(t, http.StatusTooManyRequests, "slow_down")
+	if p.Header.Get("Retry-After") == "" || n < 100 {
+		t.Errorf("after %d: Retry-After %q", n, p.Header.Get("Retry-After"))
+	}
+	if p := push(e, e.SPA()); p.StatusCode != http.StatusCreated {
+		t.Errorf("another client: got %d %s", p.StatusCode, p.Body)
+	}
+	for range n + 10 {
+		if p := push(e, web); p.StatusCode != http.StatusCreated {
+			t.Fatalf("a confidential client: got %d %s", p.StatusCode, p.Body)
+		}
+	}
+	e.Clock.Move(time.Second)
+	if p := push(e, spa); p.StatusCode != http.StatusCreated {
+		t.Errorf("a moment later: got %d %s", p.StatusCode, p.Body)
+	}
+}

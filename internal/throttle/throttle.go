@@ -16,6 +16,11 @@ import (
 // mostSources bounds the memory.
 const mostSources = 50_000
 
+// Requests is for what a client of which nobody can be sure asks to be kept for a
+// short while: a request that it pushes, the codes of a device. The people behind
+// one network who sign in to one application at the same time do not feel it.
+func Requests(now func() time.Time) *Throttle { return New(600, 100*time.Millisecond, now) }
+
 // Throttle counts by source. A source's count falls by one every refill.
 type Throttle struct {
 	burst  int
