@@ -24,6 +24,7 @@ import (
 
 	"github.com/valetkey/valetkey/internal/browser"
 	"github.com/valetkey/valetkey/internal/cli"
+	"github.com/valetkey/valetkey/internal/config"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden output in testdata/script")
@@ -69,7 +70,7 @@ func script(t *testing.T, name string) {
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "capture": capture, "waitfor": waitfor, "fetch": fetch, "hold": hold, "release": release, "mode": mode, "lacks": lacks, "terminate": terminate, "busy": busy,
+			"exits": exits, "capture": capture, "waitfor": waitfor, "fetch": fetch, "settle": settle, "hold": hold, "release": release, "mode": mode, "lacks": lacks, "terminate": terminate, "busy": busy,
 		},
 	})
 }
@@ -121,6 +122,10 @@ func waitfor(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Fatalf("%s did not answer 200", args[0])
 }
+
+// settle waits for the revocation bound: within it a server may still take for
+// alive what a command beside it has revoked.
+func settle(*testscript.TestScript, bool, []string) { time.Sleep(config.Default().RevocationBound.Std()) }
 
 // fetch STATUS URL [NAME:VALUE | @BODY]...: a request without following
 // redirects, its answer printed. With a body it is a POST of a form.
