@@ -95,6 +95,9 @@ func (d *Desk) apply(a Actor, in ApplicationInput, c *oauth.Client) error {
 	if err := d.checkMetadata(c); err != nil {
 		return err
 	}
+	if err := clientmeta.CheckChange(&before, c); err != nil && !a.Operator {
+		return aboutMember(err)
+	}
 	// What it says now is not what it registered itself with, if it did.
 	c.Fingerprint = ""
 	return withinLimit(a, c, before)

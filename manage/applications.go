@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/valetkey/valetkey/internal/mint"
@@ -66,7 +67,7 @@ func (d *Desk) CreateApplication(ctx context.Context, a Actor, in ApplicationInp
 	if err := d.checkOwner(ctx, in.Owner); err != nil {
 		return nil, "", err
 	}
-	if err := d.checkSector(ctx, in, c); err != nil {
+	if err := d.checkSector(ctx, c); err != nil {
 		return nil, "", err
 	}
 	var secret oauth.Secret
@@ -154,10 +155,13 @@ func (d *Desk) EditApplication(ctx context.Context, a Actor, id string, edit fun
 	if err := d.checkOwner(ctx, edit(*c).Owner); err != nil {
 		return nil, err
 	}
-	if in := edit(*c); in.Metadata != nil {
-		next := *c
-		next.Metadata, next.RedirectURIs = *in.Metadata, in.RedirectURIs
-		if err := d.checkSector(ctx, in, &next); err != nil {
+	next, in := *c, edit(*c)
+	if in.Metadata != nil {
+		next.Metadata = *in.Metadata
+	}
+	next.RedirectURIs = slices.DeleteFunc(slices.Clone(in.RedirectURIs), func(uri string) bool { return strings.TrimSpace(uri) == "" })
+	if in.Metadata != nil || !slices.Equal(next.RedirectURIs, c.RedirectURIs) {
+		if err := d.checkSector(ctx, &next); err != nil {
 			return nil, err
 		}
 	}

@@ -32,10 +32,10 @@ func (d *Desk) checkMetadata(c *oauth.Client) error {
 	return aboutMember(d.rules.Check(c))
 }
 
-// checkSector asks for the sector identifier of a client whose metadata is set. It
-// waits for another server, so it is called before the transaction.
-func (d *Desk) checkSector(ctx context.Context, in ApplicationInput, c *oauth.Client) error {
-	if d.rules == nil || in.Metadata == nil {
+// checkSector asks for the sector identifier of a client that has one. It waits for
+// another server, so it is called before the transaction.
+func (d *Desk) checkSector(ctx context.Context, c *oauth.Client) error {
+	if d.rules == nil {
 		return nil
 	}
 	return aboutMember(d.rules.CheckSector(ctx, c))

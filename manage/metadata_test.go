@@ -182,3 +182,49 @@ func TestInitialTokens(t *testing.T) {
 		}
 	}
 }
+
+// The owner of an application that the operator made pairwise cannot take it into the
+// sector of others, nor out of the list of its own.
+func TestOwnersStayInTheirSector(t *testing.T) {
+	t.Parallel()
+	o := provider(t)
+	ctx := context.Background()
+	c, _ := o.application(ada, web())
+	pairwise := web(func(in *manage.ApplicationInput) {
+		in.Metadata = &oauth.ClientMetadata{SubjectType: oauth.SubjectPairwise}
+	})
+	if _, err := o.UpdateApplication(ctx, operator, c.ID, pairwise); err != nil {
+		t.Fatal(err)
+	}
+	for member, in := range map[string]manage.ApplicationInput{
+		"redirect_uris": web(func(in *manage.ApplicationInput) { in.RedirectURIs = []string{"https://victim.example/cb"} }),
+		"grant_types": web(func(in *manage.ApplicationInput) {
+			in.GrantTypes = []string{oauth.GrantAuthorizationCode, oauth.GrantDeviceCode}
+		}),
+	} {
+		var bad *manage.Invalid
+		if _, err := o.UpdateApplication(ctx, ada, c.ID, in); !errors.As(err, &bad) || bad.Errors[0].Field != member {
+			t.Errorf("%s: %v", member, err)
+		}
+	}
+	if _, err := o.UpdateApplication(ctx, ada, c.ID, web(func(in *manage.ApplicationInput) { in.Name = "Other" })); err != nil {
+		t.Errorf("another name: %v", err)
+	}
+	if _, err := o.UpdateApplication(ctx, operator, c.ID, web(func(in *manage.ApplicationInput) { in.RedirectURIs = []string{"https://victim.example/cb"} })); err != nil {
+		t.Errorf("the operator: %v", err)
+	}
+	// Nobody here can be asked for a list, so nothing but the list it has will do.
+	if err := o.store.InTx(ctx, func(ctx context.Context, tx store.Store) error {
+		c, err := tx.Client(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		c.Metadata.SectorIdentifierURI = "https://sector.example/list"
+		return tx.UpdateClient(ctx, c)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.UpdateApplication(ctx, ada, c.ID, web(func(in *manage.ApplicationInput) { in.RedirectURIs = []string{"https://elsewhere.example/cb"} })); err == nil {
+		t.Error("out of the list of its sector: got no error")
+	}
+}

@@ -114,13 +114,15 @@ func (r *Rules) subjects(c *oauth.Client) error {
 	return nil
 }
 
-// CheckChange reports whether a client that looks after itself may become next. What
-// it was granted in one sector must not show it the pairwise subjects of another
-// (OpenID Connect Core §8.1). Errors are [*Error].
+// CheckChange reports whether somebody else than the operator may make next of a
+// client. What it was granted in one sector must not show it the pairwise subjects
+// of another (OpenID Connect Core §8.1). Errors are [*Error].
 func CheckChange(c, next *oauth.Client) error {
 	switch {
 	case next.Metadata.SubjectType != oauth.SubjectPairwise:
 		return nil
+	case !c.MayUse(oauth.GrantDeviceCode) && next.MayUse(oauth.GrantDeviceCode):
+		return errDevice
 	case c.Metadata.SubjectType != oauth.SubjectPairwise:
 		return bad("subject_type", "cannot become pairwise. Register another client.")
 	case !slices.Equal(sectors(c), sectors(next)):

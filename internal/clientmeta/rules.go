@@ -206,10 +206,12 @@ func (r *Rules) pkce(_ *Document, c *oauth.Client) error {
 // by way of its redirect URIs, which anybody may register. A device has none.
 func proven(d *Document, c *oauth.Client) error {
 	if d.SubjectType == oauth.SubjectPairwise && c.MayUse(oauth.GrantDeviceCode) {
-		return bad("grant_types", "must not hold %s for a client of pairwise subjects: no redirect URI would prove its sector.", oauth.GrantDeviceCode)
+		return errDevice
 	}
 	return nil
 }
+
+var errDevice = bad("grant_types", "must not hold %s for a client of pairwise subjects: no redirect URI would prove its sector.", oauth.GrantDeviceCode)
 
 // only keeps what is offered.
 func only(list, offered []string) []string {
