@@ -49,6 +49,13 @@ func serve(cmd *cobra.Command, s *settings) error {
 		return err
 	}
 	defer h.close()
+	loose, err := h.store.DB().Durability(ctx)
+	if err != nil {
+		return unavailablef("%w", err)
+	}
+	for _, finding := range loose {
+		log.Warn("the database does not keep what it acknowledges: " + finding)
+	}
 	if err := h.keys.EnsureActive(ctx); err != nil {
 		return unavailablef("%w", err)
 	}
