@@ -3,6 +3,7 @@ package crashtest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 )
 
@@ -55,6 +56,18 @@ func (l *ledger) ended(f *fact) {
 	defer l.mu.Unlock()
 	l.unknown--
 	l.dead[f] = true
+}
+
+// copy is the ledger as it is now.
+func (l *ledger) copy() *ledger {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return &ledger{alive: maps.Clone(l.alive), dead: maps.Clone(l.dead)}
+}
+
+// forgetEnded stops vouching for what somebody has begun to end since, as now knows.
+func (l *ledger) forgetEnded(now *ledger) {
+	maps.DeleteFunc(l.alive, func(f *fact, _ bool) bool { return !now.alive[f] })
 }
 
 // counts returns how many facts are vouched for as alive, dead and neither.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
@@ -40,13 +41,21 @@ func (l *load) sound(ctx context.Context) error {
 
 func (l *load) open() (*sql.DB, error) {
 	if l.postgres != nil {
-		return sql.Open("pgx", l.postgres.URL)
+		return openDatabase(l.postgres.URL)
 	}
 	files, err := filepath.Glob(filepath.Join(l.site.Dir, "*.db"))
 	if err != nil || len(files) != 1 {
 		return nil, fmt.Errorf("the site has not one database but %v (%v)", files, err)
 	}
-	return sql.Open("sqlite", sqlstore.SQLiteDSN(files[0]))
+	return openDatabase("sqlite:" + files[0])
+}
+
+// openDatabase opens what the setting db names.
+func openDatabase(db string) (*sql.DB, error) {
+	if path, ok := strings.CutPrefix(db, "sqlite:"); ok {
+		return sql.Open("sqlite", sqlstore.SQLiteDSN(path))
+	}
+	return sql.Open("pgx", db)
 }
 
 func sound(ctx context.Context, db *sql.DB, sqlite bool) error {

@@ -98,6 +98,11 @@ func (p *Postgres) own() error {
 
 func (p *Postgres) data() string { return filepath.Join(p.Dir, "data") }
 
+// Command is one of the programs of PostgreSQL, run as the user who runs the server.
+func (p *Postgres) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	return p.program(ctx, name, args...)
+}
+
 func (p *Postgres) program(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(p.bin, name), args...)
 	cmd.Dir, cmd.SysProcAttr = p.Dir, p.as
