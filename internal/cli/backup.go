@@ -19,7 +19,7 @@ func newBackup(env *Env) *cobra.Command {
 		Short: "Copy the database while the server goes on",
 		Long: `Writes a consistent copy of the database to a new file and checks it. The server
 may run meanwhile. The secret keys are not in it: keep a copy of their file too,
-but not in the same place.`,
+but not in the same place. A PostgreSQL database is copied with pg_dump.`,
 		Args: args("FILE"),
 	}
 	s := beside(env, cmd)
@@ -34,7 +34,7 @@ but not in the same place.`,
 		}
 		defer h.close()
 		if h.database.dialect != sqlstore.SQLite {
-			return invalidf("this copies a SQLite database; copy %s with pg_dump", h.database)
+			return invalidf("this copies a SQLite database; PostgreSQL has its own tools for it, and the server may run meanwhile: pg_dump --format=custom --file=%s '%s', or a base backup with archived WAL to go back to any moment (docs/postgresql.md)", args[0], h.database)
 		}
 		err = h.store.DB().Backup(cmd.Context(), args[0])
 		var file *fs.PathError

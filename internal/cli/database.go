@@ -46,6 +46,9 @@ const (
 	// connectionLife lets a balancer before the database move connections, and
 	// ends those that a firewall has forgotten.
 	connectionLife = time.Hour
+	// idleLife gives back what a quiet server does not use. A connection that is
+	// used anew after a second is asked first whether it still stands, by pgx.
+	idleLife = 15 * time.Minute
 )
 
 // open opens the pool. It keeps its connections: database/sql would keep two
@@ -67,6 +70,7 @@ func (d database) open() (*sql.DB, error) {
 	db.SetMaxIdleConns(connections)
 	if d.dialect != sqlstore.SQLite {
 		db.SetConnMaxLifetime(connectionLife)
+		db.SetConnMaxIdleTime(idleLife)
 	}
 	return db, nil
 }

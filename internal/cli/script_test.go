@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/rogpeppe/go-internal/testscript"
 	_ "modernc.org/sqlite"
 
@@ -125,7 +126,9 @@ func waitfor(ts *testscript.TestScript, _ bool, args []string) {
 
 // settle waits for the revocation bound: within it a server may still take for
 // alive what a command beside it has revoked.
-func settle(*testscript.TestScript, bool, []string) { time.Sleep(config.Default().RevocationBound.Std()) }
+func settle(*testscript.TestScript, bool, []string) {
+	time.Sleep(config.Default().RevocationBound.Std())
+}
 
 // fetch STATUS URL [NAME:VALUE | @BODY]...: a request without following
 // redirects, its answer printed. With a body it is a POST of a form.

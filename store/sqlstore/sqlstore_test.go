@@ -68,7 +68,7 @@ func openPostgres(t testing.TB) *sqlstore.Store {
 
 // emptyPostgres opens a store in a schema of its own, which goes with the test
 // and has no tables yet.
-func emptyPostgres(t testing.TB) *sqlstore.Store {
+func emptyPostgres(t testing.TB, settings ...string) *sqlstore.Store {
 	t.Helper()
 	dsn := postgresDSN(t)
 	admin, err := sql.Open("pgx", dsn)
@@ -87,7 +87,7 @@ func emptyPostgres(t testing.TB) *sqlstore.Store {
 	if strings.Contains(dsn, "?") {
 		sep = "&"
 	}
-	db, err := sql.Open("pgx", dsn+sep+"search_path="+schema)
+	db, err := sql.Open("pgx", dsn+sep+strings.Join(append(settings, "search_path="+schema), "&"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,6 +116,19 @@ func TestStorePostgreSQL(t *testing.T) {
 	t.Parallel()
 	postgresDSN(t)
 	storetest.Run(t, func(t *testing.T) store.Store { return openPostgres(t) })
+}
+
+// A connection pooler may hand each transaction to another connection, so that
+// nothing can stay prepared: docs/postgresql.md names this setting.
+func TestStorePostgreSQLUnprepared(t *testing.T) {
+	t.Parallel()
+	postgresDSN(t)
+	if testing.Short() {
+		t.Skip("the suite once more")
+	}
+	storetest.Run(t, func(t *testing.T) store.Store {
+		return migrated(t, emptyPostgres(t, "default_query_exec_mode=exec"))
+	})
 }
 
 // Rows must outlive the process, and the settings that make sure of it are
