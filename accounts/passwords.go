@@ -28,6 +28,7 @@ type hasher struct {
 	salt  oauth.Secret // Flask-Security's; see Config.ImportedSalt
 	dummy phc          // what passwords of unknown people are verified against
 	room  *overload.Class
+	left  atomic.Int64 // KiB that hashes have left behind
 	// evaluated counts the passwords that were verified.
 	evaluated atomic.Int64
 }
@@ -68,19 +69,27 @@ func (h *hasher) verify(ctx context.Context, hash string, password oauth.Secret)
 	return verifyImported(hash, password, h.salt), true, nil
 }
 
-// smallHeap is what a server keeps that remembers little, and some hashes.
-const smallHeap = 96 << 20
+const (
+	// smallHeap is what a server keeps that remembers little, and some hashes.
+	smallHeap = 96 << 20 // bytes
+	// litter is how much memory hashes may leave behind.
+	litter = 16 << 10 // KiB
+)
 
 // leave ends the turn. The memory of the hash, which is more than all else that a
 // small server keeps, goes before the next hash takes its own: left to itself the
 // collector would wait until several had gathered. Beside a large heap it is
 // nothing, and collecting that would cost more than the hash.
 func (h *hasher) leave() {
+	defer h.room.Leave()
+	if h.left.Add(int64(h.cost.Memory)) < litter {
+		return
+	}
+	h.left.Store(0)
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	if metrics.Read(live); live[0].Value.Kind() == metrics.KindUint64 && live[0].Value.Uint64() < smallHeap {
 		runtime.GC()
 	}
-	h.room.Leave()
 }
 
 //go:embed common.txt
