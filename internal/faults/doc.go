@@ -10,8 +10,14 @@
 // acknowledged is alive, every one whose revocation was is dead, and every chain of
 // refresh tokens goes on.
 //
+// Other tests restart the server under clients that keep their connections, send it
+// more than it can do, let more people sign in than it can verify passwords of, and
+// keep it at work for long. They print what they measured; what is asserted does not
+// depend on the machine.
+//
 // VALETKEY_FAULT_TIME sets how long a fault lasts: longer than a request may take,
-// by default.
+// by default. VALETKEY_RESTARTS, VALETKEY_OVERLOAD_TIME and VALETKEY_SOAK set how
+// often and how long the others go on.
 //
 // There is nothing here but tests.
 package faults
