@@ -15,6 +15,7 @@ import (
 
 	"github.com/valetkey/valetkey/internal/sqldb"
 	"github.com/valetkey/valetkey/oauth"
+	"github.com/valetkey/valetkey/store/sqlstore"
 )
 
 // code is an error as SQLite drivers give it.
@@ -156,5 +157,48 @@ func TestQueueIsBounded(t *testing.T) {
 		if err := <-answers; err != nil {
 			t.Errorf("who waited got %v", err)
 		}
+	}
+}
+
+// What the real driver says is understood: the file may not be written, and the
+// disk is full.
+func TestDriverFaults(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "test.db")
+	pool := openPool(t, path)
+	pool.SetMaxOpenConns(1) // the pragma below is the connection's
+	if _, err := pool.Exec("CREATE TABLE t (n INTEGER PRIMARY KEY, text TEXT)"); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := sql.Open("sqlite", sqlstore.SQLiteDSN(path)+"&mode=ro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	small := func(ctx context.Context, tx *sql.Tx) error { return sqldb.Fault(insert(1)(ctx, tx)) }
+	if err := sqldb.New(reader, sqldb.SQLite).Write(t.Context(), small); !errors.Is(err, oauth.TemporarilyUnavailable) {
+		t.Errorf("a file that may not be written: got %v", err)
+	}
+	if _, err := pool.Exec("PRAGMA max_page_count = 8"); err != nil {
+		t.Fatal(err)
+	}
+	db := sqldb.New(pool, sqldb.SQLite)
+	large := func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO t (text) VALUES (zeroblob(100000))")
+		return sqldb.Fault(err)
+	}
+	for _, err := range crowd(t, db, t.Context(), small, large, large) {
+		if err != nil && !errors.Is(err, oauth.TemporarilyUnavailable) {
+			t.Errorf("a full disk: got %v", err)
+		}
+	}
+	if err := db.Write(t.Context(), large); !errors.Is(err, oauth.TemporarilyUnavailable) {
+		t.Errorf("a full disk: got %v", err)
+	}
+	if _, err := pool.Exec("PRAGMA max_page_count = 1000"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Write(t.Context(), large); err != nil {
+		t.Errorf("after there was room: %v", err)
 	}
 }
