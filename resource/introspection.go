@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,10 @@ type IntrospectionConfig struct {
 	// Basic (RFC 6749 §2.3.1).
 	ClientID     string
 	ClientSecret oauth.Secret
+	// Audience is what this API is called in tokens: the resource that clients name
+	// (RFC 8707). A token that is meant for others opens nothing here; one that is
+	// meant for nobody in particular does. Empty: only the latter.
+	Audience string
 	// HTTPClient makes the requests; nil: one that gives up after ten seconds.
 	// Redirects are never followed.
 	HTTPClient *http.Client
@@ -95,7 +100,7 @@ func (i *introspector) verifyUntil(ctx context.Context, token oauth.Secret) (*oa
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("resource: introspection reply: %w", err)
 	}
-	return reply.judge(i.cfg.Now())
+	return reply.judge(i.cfg.Audience, i.cfg.Now())
 }
 
 // ask sends the introspection request (RFC 7662 §2.1) and returns the body of a
@@ -144,6 +149,8 @@ type reply struct {
 	tokenType        string
 	expires, goodFor int64 // exp and nbf; seconds, zero: not said
 	bound            bool
+	restricted       bool     // aud says for whom it is
+	audience         []string // aud
 }
 
 // parseReply reads the reply's members by their exact names.
@@ -169,11 +176,14 @@ func parseReply(body []byte) (*reply, error) {
 		return nil, errors.New("member active is missing")
 	}
 	_, rep.bound = members["cnf"]
+	if aud, ok := members["aud"]; ok && string(aud) != "null" {
+		rep.restricted, rep.audience = true, audience(aud)
+	}
 	return rep, nil
 }
 
 // judge turns a reply into a principal or a refusal.
-func (rep *reply) judge(now time.Time) (*oauth.Principal, time.Time, error) {
+func (rep *reply) judge(audience string, now time.Time) (*oauth.Principal, time.Time, error) {
 	none := time.Time{}
 	refuse := func(why string) (*oauth.Principal, time.Time, error) {
 		return nil, none, &oauth.Error{Code: oauth.InvalidToken, Cause: errors.New("introspection: " + why),
@@ -190,6 +200,8 @@ func (rep *reply) judge(now time.Time) (*oauth.Principal, time.Time, error) {
 		return refuse("exp has passed")
 	case rep.goodFor != 0 && now.Before(time.Unix(rep.goodFor, 0)):
 		return refuse("nbf has not come")
+	case rep.restricted && (audience == "" || !slices.Contains(rep.audience, audience)):
+		return refuse("for another audience")
 	case rep.bound || !strings.EqualFold(rep.tokenType, "Bearer"):
 		return refuse("not a bearer token")
 	case rep.sub == "" && rep.clientID == "":

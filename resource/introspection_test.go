@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -291,6 +292,28 @@ func TestIntrospectionRefusesConfig(t *testing.T) {
 			t.Errorf("%s: got no error", name)
 		} else if strings.Contains(err.Error(), "s:+ %") {
 			t.Errorf("%s: the error %v tells the secret", name, err)
+		}
+	}
+}
+
+// TestIntrospectedForAnother: an API that was sent a token cannot use it at another
+// one (RFC 8707 §1, RFC 9700 §2.3).
+func TestIntrospectedForAnother(t *testing.T) {
+	t.Parallel()
+	const alive = `{"active":true,"token_type":"Bearer","sub":"ann"`
+	e := newEndpoint(t, map[string]string{
+		"nobody": alive + `}`, "null": alive + `,"aud":null}`,
+		"us": alive + `,"aud":"https://us.example"}`, "both": alive + `,"aud":["https://them.example","https://us.example"]}`,
+		"them": alive + `,"aud":"https://them.example"}`, "case": alive + `,"aud":["https://US.example"]}`,
+		"none": alive + `,"aud":[]}`, "number": alive + `,"aud":1}`, "empty": alive + `,"aud":""}`,
+	})
+	for audience, passes := range map[string][]string{"": {"nobody", "null"}, "https://us.example": {"nobody", "null", "us", "both"}} {
+		verify := e.verifier(t, func(c *resource.IntrospectionConfig) { c.Audience = audience })
+		for token := range e.tokens {
+			p, err := verify(t.Context(), oauth.Secret(token))
+			if want := slices.Contains(passes, token); want && (err != nil || p.Subject != "ann") || !want && !errors.Is(err, oauth.InvalidToken) {
+				t.Errorf("audience %q, token for %s: %v, %v", audience, token, p, err)
+			}
 		}
 	}
 }
