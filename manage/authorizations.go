@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/valetkey/valetkey/internal/claims"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
@@ -15,7 +16,7 @@ import (
 type Authorization struct {
 	ID         string // of the newest live grant
 	Client     *oauth.Client
-	Scopes     []string  // what any of the grants allows, by name
+	Scopes     []string  // what any of the grants allows, by name; also those whose claims it allows
 	GrantedAt  time.Time // the oldest live grant
 	LastUsedAt time.Time // zero: never
 }
@@ -53,6 +54,9 @@ func (d *Desk) authorizations(ctx context.Context, s store.Store, subject, clien
 		}
 		auth := &out[i]
 		auth.Scopes = append(auth.Scopes, g.Scopes...)
+		if asked, err := claims.ParseRequest(g.Claims); err == nil { // claims that were asked for one by one
+			auth.Scopes = append(auth.Scopes, asked.Scopes()...)
+		}
 		auth.GrantedAt = g.CreatedAt
 		if g.LastUsedAt.After(auth.LastUsedAt) {
 			auth.LastUsedAt = g.LastUsedAt

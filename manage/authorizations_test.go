@@ -148,3 +148,21 @@ func TestParity56_Cascades(t *testing.T) {
 		t.Error("a personal access token outlives its user")
 	}
 }
+
+// What a client was let know by the claims parameter alone is not hidden from the
+// person who allowed it (OpenID Connect Core §5.5).
+func TestClaimsAreShownAsTheirScopes(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, manage.Policy{})
+	c, _ := o.application(eve, web())
+	if err := o.store.CreateGrant(t.Context(), &oauth.Grant{
+		ID: "g", ClientID: c.ID, Subject: "ada", Scopes: []string{"openid"}, CreatedAt: o.now,
+		Claims: `{"userinfo":{"email":null},"id_token":{"phone_number":{"essential":true}}}`,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	list, err := o.Authorizations(t.Context(), ada)
+	if err != nil || len(list) != 1 || !slices.Equal(list[0].Scopes, []string{"email", "openid", "phone"}) {
+		t.Errorf("%+v, %v", list, err)
+	}
+}

@@ -62,7 +62,7 @@ var rules = map[string]rule{
 	"internal/logout":     {imports: "oauth store $helpers internal/pages internal/fetch internal/idtoken"},
 
 	// Rooms over the desk never see the store's rows.
-	"manage":            {imports: "oauth store internal/clientmeta internal/mint internal/redirecturi internal/peer"},
+	"manage":            {imports: "oauth store internal/claims internal/clientmeta internal/mint internal/redirecturi internal/peer"},
 	"internal/settings": {imports: "$desk internal/pages internal/form internal/keyring internal/shown"},
 	"internal/admin":    {imports: "$desk internal/pages internal/csrf internal/form internal/keyring internal/shown"},
 	"internal/api":      {imports: "$desk internal/strictjson resource"},

@@ -173,7 +173,7 @@ func (a *Room) decided(ctx context.Context, q *question, allow bool) ([]param, e
 		if !allow {
 			return tx.RecordEvent(ctx, a.event(ctx, oauth.EventConsentDenied, q.req, ""))
 		}
-		return tx.RecordEvent(ctx, a.event(ctx, oauth.EventConsentGiven, q.req, oauth.ScopeString(q.req.Scopes)))
+		return tx.RecordEvent(ctx, a.event(ctx, oauth.EventConsentGiven, q.req, oauth.ScopeString(union(q.req.Scopes, scopesOf(q.req.Claims)))))
 	}
 	if allow {
 		answer, err := a.issue(ctx, q.req, q.client, q.user, use)

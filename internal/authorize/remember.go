@@ -37,11 +37,15 @@ func covers(g *oauth.Grant, q *request) bool {
 func (q *request) wants() []string { return union(q.scopes, q.claims.Scopes()) }
 
 // allowedBy is the same of a grant.
-func allowedBy(g *oauth.Grant) []string {
-	if asked, err := claims.ParseRequest(g.Claims); err == nil {
-		return union(g.Scopes, asked.Scopes())
+func allowedBy(g *oauth.Grant) []string { return union(g.Scopes, scopesOf(g.Claims)) }
+
+// scopesOf are the scopes whose claims a kept claims parameter asks for.
+func scopesOf(kept string) []string {
+	asked, err := claims.ParseRequest(kept)
+	if err != nil {
+		return nil
 	}
-	return g.Scopes
+	return asked.Scopes()
 }
 
 func union(a, b []string) []string {
