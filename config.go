@@ -97,6 +97,8 @@ type Config struct {
 	ClientDocuments ClientDocuments
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
+	// Observer is told of every request; nil: nobody is.
+	Observer oauth.Observer
 	// Logger receives faults; slog.Default if nil.
 	Logger *slog.Logger
 	// Now is the clock; time.Now if nil.

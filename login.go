@@ -29,6 +29,10 @@ func (s *Server) enter(next http.Handler) http.Handler {
 		ctx := respond.LogTo(peer.Enter(w, r, s.cfg.TrustedProxies), s.cfg.Logger)
 		ctx = context.WithValue(ctx, sessionMemoKey{}, new(sessionMemo))
 		r = r.WithContext(ctx)
+		if s.cfg.Observer != nil {
+			peer.Observe(w, r, s.cfg.Observer, s.cfg.Now, next)
+			return
+		}
 		next.ServeHTTP(w, r)
 		peer.NoteRoute(ctx, r.Pattern)
 	})

@@ -65,7 +65,8 @@ type Config struct {
 	// SessionChanged may add cookies to an answer that gives the browser another
 	// session or takes the one it has.
 	SessionChanged func(w http.ResponseWriter)
-	Logger         *slog.Logger // nil: slog.Default()
+	Observer       oauth.Observer // is told of every request to the door; nil: nobody is
+	Logger         *slog.Logger   // nil: slog.Default()
 
 	// Signup lets anybody with a mailbox make an account. It needs a Mailer.
 	Signup      bool

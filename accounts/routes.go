@@ -97,7 +97,13 @@ func (a *Accounts) routes() http.Handler {
 	form(pathUsers+"{id}/{action}/{$}", sure(a.userActionPage), sure(a.userAction))
 
 	guarded := a.guard.Protect(csrf.ProtectOptions{Session: a.Session, Refuse: a.refuseForm}, a.strict(mux))
-	return peer.Identify(a.cfg.TrustedProxies, a.room.Limit(a.identify(guarded), a.fail))
+	limited := a.room.Limit(a.identify(guarded), a.fail)
+	if a.cfg.Observer == nil {
+		return peer.Identify(a.cfg.TrustedProxies, limited)
+	}
+	return peer.Identify(a.cfg.TrustedProxies, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		peer.Observe(w, r, a.cfg.Observer, a.cfg.Now, limited)
+	}))
 }
 
 // ServeHTTP serves the door's pages.
@@ -127,6 +133,7 @@ func (a *Accounts) strict(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, pattern := mux.Handler(r)
 		if pattern != "" {
+			peer.NoteRoute(r.Context(), pattern)
 			mux.ServeHTTP(w, r)
 			return
 		}

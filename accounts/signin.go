@@ -31,12 +31,26 @@ type proof struct {
 	budgets []budget
 }
 
-// attempt verifies a password and, if it is right, does what then does with the
+// attempt is try, and tells the observer how it ended.
+func (a *Accounts) attempt(ctx context.Context, username string, password oauth.Secret, device oauth.Hash, then func(*proof) error) error {
+	err := a.try(ctx, username, password, device, then)
+	switch {
+	case err == nil:
+		peer.NoteSignIn(ctx, oauth.SignInRight)
+	case errors.Is(err, errWrong):
+		peer.NoteSignIn(ctx, oauth.SignInWrong)
+	case isThrottled(err):
+		peer.NoteSignIn(ctx, oauth.SignInThrottled)
+	}
+	return err
+}
+
+// try verifies a password and, if it is right, does what then does with the
 // proof. The attempt is counted before it is verified, and waits for its turn
 // before it is counted; then, which accepts the proof, is still part of it.
 // Errors: errWrong, *Throttled, a refusal when too many try, what then returns, or
 // a fault.
-func (a *Accounts) attempt(ctx context.Context, username string, password oauth.Secret, device oauth.Hash, then func(*proof) error) error {
+func (a *Accounts) try(ctx context.Context, username string, password oauth.Secret, device oauth.Hash, then func(*proof) error) error {
 	email := strings.ToLower(strings.TrimSpace(username))
 	acc, err := a.store.AccountByEmail(ctx, email)
 	if err != nil && !errors.Is(err, ErrNotFound) {

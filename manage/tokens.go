@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/valetkey/valetkey/internal/mint"
+	"github.com/valetkey/valetkey/internal/peer"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
@@ -64,7 +65,14 @@ func (d *Desk) CreateToken(ctx context.Context, a Actor, in TokenInput) (*oauth.
 	if err != nil {
 		return nil, "", err
 	}
+	notePersonal(ctx)
 	return t, drawn.Secret, nil
+}
+
+// notePersonal tells the observer that a personal access token was made.
+func notePersonal(ctx context.Context) {
+	peer.NoteGrantType(ctx, "personal")
+	peer.NoteIssued(ctx, oauth.IssuedPersonal)
 }
 
 // tokenSubject decides for whom a token is.
@@ -266,6 +274,7 @@ func (d *Desk) RegenerateToken(ctx context.Context, a Actor, id string, expiresA
 	if err != nil {
 		return nil, "", err
 	}
+	notePersonal(ctx)
 	return t, drawn.Secret, nil
 }
 

@@ -20,7 +20,7 @@ var rules = map[string]rule{
 	"internal/mint":          {imports: "oauth"},
 	"internal/keyring":       {imports: "oauth", external: "golang.org/x/crypto"},
 	"internal/shown":         {imports: "oauth internal/keyring"},
-	"internal/peer":          {},
+	"internal/peer":          {imports: "oauth"},
 	"internal/issuer":        {},
 	"internal/form":          {imports: "oauth"},
 	"internal/strictjson":    {},

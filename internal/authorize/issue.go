@@ -53,7 +53,29 @@ func (a *Room) issue(ctx context.Context, req *oauth.AuthorizationRequest, clien
 	if err != nil {
 		return nil, err
 	}
-	return a.answer(ctx, req, client, user, made)
+	answer, err := a.answer(ctx, req, client, user, made)
+	if err == nil {
+		noteIssued(ctx, answer)
+	}
+	return answer, err
+}
+
+// noteIssued tells the observer what the answer hands out.
+func noteIssued(ctx context.Context, answer []param) {
+	grantType, kinds := oauth.GrantImplicit, make([]string, 0, 3)
+	for _, p := range answer {
+		switch p.name {
+		case "code":
+			grantType = oauth.GrantAuthorizationCode
+			kinds = append(kinds, oauth.IssuedCode)
+		case "access_token":
+			kinds = append(kinds, oauth.IssuedAccess)
+		case "id_token":
+			kinds = append(kinds, oauth.IssuedID)
+		}
+	}
+	peer.NoteGrantType(ctx, grantType)
+	peer.NoteIssued(ctx, kinds...)
 }
 
 // record writes the grant and what comes of it.

@@ -27,6 +27,7 @@ import (
 	"github.com/valetkey/valetkey/internal/form"
 	"github.com/valetkey/valetkey/internal/liveness"
 	"github.com/valetkey/valetkey/internal/mint"
+	"github.com/valetkey/valetkey/internal/peer"
 	"github.com/valetkey/valetkey/internal/respond"
 	"github.com/valetkey/valetkey/oauth"
 )
@@ -96,6 +97,7 @@ func (e *endpoint) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	peer.NoteIntrospected(r.Context(), a.Active)
 	if e.wantsJWT(r) {
 		return e.sendSigned(w, r, asker, a)
 	}

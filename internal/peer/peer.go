@@ -15,6 +15,7 @@ type Peer struct {
 	Addr      netip.Addr // invalid if it could not be told
 	RequestID string     // 26 characters
 	UserAgent string     // at most 256 bytes
+	TraceID   string     // the trace it says it belongs to, 32 hexadecimal digits; empty: none
 }
 
 // Network is the address cut to /24 (IPv4) or /48 (IPv6), or "" if unknown.
@@ -77,7 +78,27 @@ func Enter(w http.ResponseWriter, r *http.Request, trusted []netip.Prefix) conte
 
 // Of finds out the peer of a request that Identify has not seen, with a new id.
 func Of(r *http.Request, trusted []netip.Prefix) Peer {
-	return Peer{Addr: addr(r, trusted), RequestID: rand.Text(), UserAgent: r.UserAgent()[:min(len(r.UserAgent()), 256)]}
+	return Peer{
+		Addr: addr(r, trusted), RequestID: rand.Text(), UserAgent: r.UserAgent()[:min(len(r.UserAgent()), 256)],
+		TraceID: traceID(r.Header["Traceparent"]),
+	}
+}
+
+// traceID reads the header traceparent (W3C Trace Context §3.2), version-trace-
+// parent-flags. What is not as it should be counts as not sent (§3.2.2.3).
+func traceID(parents []string) string {
+	if len(parents) != 1 {
+		return ""
+	}
+	p := parents[0]
+	if len(p) < 55 || p[2] != '-' || p[35] != '-' || p[52] != '-' || p[:2] == "ff" || len(p) > 55 && (p[:2] == "00" || p[55] != '-') {
+		return ""
+	}
+	version, trace, parent, flags := p[:2], p[3:35], p[36:52], p[53:55]
+	if strings.Trim(version+trace+parent+flags, "0123456789abcdef") != "" || strings.Trim(trace, "0") == "" || strings.Trim(parent, "0") == "" {
+		return ""
+	}
+	return trace
 }
 
 // addr walks X-Forwarded-For from the right for as long as the hop is trusted.

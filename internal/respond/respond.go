@@ -112,6 +112,7 @@ func Refusal(r *http.Request, err error) *oauth.Error {
 	default:
 		refusal = &oauth.Error{Code: oauth.ServerError, Cause: err}
 	}
+	peer.NoteCode(r.Context(), refusal.Code)
 	if fault && Status(refusal.Code) >= 500 && !errors.Is(r.Context().Err(), context.Canceled) {
 		logger(r.Context()).ErrorContext(r.Context(), "request failed",
 			"error", err, "method", r.Method, "path", r.URL.Path, "request_id", peer.From(r.Context()).RequestID)

@@ -68,6 +68,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, err := e.answer(w, r)
 	switch {
 	case err == nil:
+		peer.NoteIssued(r.Context(), oauth.IssuedAccess, given(answer.RefreshToken, oauth.IssuedRefresh), given(answer.IDToken, oauth.IssuedID))
 		respond.JSON(w, http.StatusOK, answer)
 	case e.UnknownClient404 && errors.Is(err, clientauth.ErrUnknownClient):
 		respond.NotFound(w, r, err)
@@ -85,6 +86,9 @@ func (e *endpoint) answer(w http.ResponseWriter, r *http.Request) (*Answer, erro
 	handler, err := e.choose(f)
 	if err != nil {
 		return nil, err
+	}
+	if handler != nil {
+		peer.NoteGrantType(r.Context(), handler.GrantType())
 	}
 	client, err := e.Clients.Authenticate(r, f)
 	if err != nil {

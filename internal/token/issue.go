@@ -25,6 +25,14 @@ type Answer struct {
 	User         *User  `json:"user,omitempty"`
 }
 
+// given is the kind, if there is a token of it.
+func given(token, kind string) string {
+	if token == "" {
+		return ""
+	}
+	return kind
+}
+
 // issued is what the transaction made; what must be signed is signed after it.
 type issued struct {
 	answer *Answer
