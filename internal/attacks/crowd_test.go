@@ -12,9 +12,9 @@ import (
 
 // One code, redeemed by a crowd: one gets tokens, and since others had the code
 // too, the tokens are dead a moment later.
-func TestM37_CodeRedeemedByACrowd(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, options{})
+func TestM37_CodeRedeemedByACrowd(t *testing.T) { onBoth(t, testM37_CodeRedeemedByACrowd) }
+
+func testM37_CodeRedeemedByACrowd(t *testing.T, s *site) {
 	s.alice.signIn()
 	tracks := s.warm(crowd)
 	bystander := s.alice.flow(s.web)
@@ -41,9 +41,9 @@ func TestM37_CodeRedeemedByACrowd(t *testing.T) {
 
 // A crowd that has the code and nothing else neither gets tokens nor kills those
 // of the one that may have them.
-func TestM37_OneRightAmongManyWrong(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, options{})
+func TestM37_OneRightAmongManyWrong(t *testing.T) { onBoth(t, testM37_OneRightAmongManyWrong) }
+
+func testM37_OneRightAmongManyWrong(t *testing.T, s *site) {
 	s.alice.signIn()
 	tracks := s.warm(crowd)
 	for round := range rounds {
@@ -76,9 +76,9 @@ func TestM37_OneRightAmongManyWrong(t *testing.T) {
 
 // A refresh token that a crowd uses at once, as a client with many threads does,
 // has one successor.
-func TestRaceRefreshWithGrace(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, options{})
+func TestRaceRefreshWithGrace(t *testing.T) { onBoth(t, testRaceRefreshWithGrace) }
+
+func testRaceRefreshWithGrace(t *testing.T, s *site) {
 	s.alice.signIn()
 	tracks := s.warm(crowd)
 	for range rounds {
@@ -119,9 +119,9 @@ func id(token string) string {
 }
 
 // A consent form that is sent many times over makes one grant and one code.
-func TestRaceConsent(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, options{})
+func TestRaceConsent(t *testing.T) { onBoth(t, testRaceConsent) }
+
+func testRaceConsent(t *testing.T, s *site) {
 	s.alice.signIn()
 	tracks := s.warm(crowd)
 	for range rounds {
@@ -145,9 +145,9 @@ func TestRaceConsent(t *testing.T) {
 }
 
 // Yes and no at once: one of them holds.
-func TestRaceConsentYesAndNo(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, options{})
+func TestRaceConsentYesAndNo(t *testing.T) { onBoth(t, testRaceConsentYesAndNo) }
+
+func testRaceConsentYesAndNo(t *testing.T, s *site) {
 	s.alice.signIn()
 	tracks := s.warm(crowd)
 	for range rounds {
@@ -171,9 +171,9 @@ func TestRaceConsentYesAndNo(t *testing.T) {
 	}
 }
 
-func TestRaceResetLink(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, options{})
+func TestRaceResetLink(t *testing.T) { onBoth(t, testRaceResetLink) }
+
+func testRaceResetLink(t *testing.T, s *site) {
 	tracks := s.warm(crowd)
 	for round := range rounds {
 		link := s.resetLink(s.alice)
@@ -220,9 +220,9 @@ func (s *site) resetLink(p *person) string {
 }
 
 // Whatever comes first, what was revoked is dead.
-func TestRaceRevokeAndRefresh(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, options{})
+func TestRaceRevokeAndRefresh(t *testing.T) { onBoth(t, testRaceRevokeAndRefresh) }
+
+func testRaceRevokeAndRefresh(t *testing.T, s *site) {
 	s.alice.signIn()
 	tracks := s.warm(crowd)
 	for range rounds {
@@ -240,9 +240,9 @@ func TestRaceRevokeAndRefresh(t *testing.T) {
 }
 
 // The person withdraws on the settings page while the client refreshes.
-func TestRaceWithdrawAndRefresh(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, options{})
+func TestRaceWithdrawAndRefresh(t *testing.T) { onBoth(t, testRaceWithdrawAndRefresh) }
+
+func testRaceWithdrawAndRefresh(t *testing.T, s *site) {
 	s.alice.signIn()
 	tracks := s.warm(crowd)
 	for range rounds {
@@ -291,9 +291,9 @@ func (s *site) wantDead(c *client, list []tokens) {
 
 // A person is disabled while everything of theirs is in use. Then nothing of it
 // works, and what was made in the middle does not either.
-func TestRaceDisableAndEverything(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, options{})
+func TestRaceDisableAndEverything(t *testing.T) { onBoth(t, testRaceDisableAndEverything) }
+
+func testRaceDisableAndEverything(t *testing.T, s *site) {
 	tracks := s.warm(crowd)
 	s.root.signIn()
 	for round := range rounds {

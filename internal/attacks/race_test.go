@@ -43,7 +43,7 @@ func (s *site) warm(n int) []*track {
 }
 
 // race sends the requests over the tracks, all but the last byte of each, and
-// then the last bytes at once. All requests must have a body.
+// then the last bytes at once.
 func (s *site) race(tracks []*track, requests []*http.Request) []answer {
 	s.t.Helper()
 	last := make([][]byte, len(requests))

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
 
 	"github.com/valetkey/valetkey"
@@ -34,6 +35,8 @@ type options struct {
 	password bool            // the password grant, and a client "legacy" that uses it
 	door     func(*accounts.Config)
 	server   func(*valetkey.Config)
+	// postgres puts the rows into PostgreSQL, below two servers that take turns.
+	postgres bool
 }
 
 // site is a whole Valetkey on loopback with its cast.
@@ -42,7 +45,8 @@ type site struct {
 	o       options
 	url     string // the issuer, and where it listens
 	host    string
-	file    string // of the database
+	file    string // of the database, if that is SQLite
+	dsn     string // of the database, if that is PostgreSQL
 	keyring oauth.Secret
 	clock   *oauthtest.Clock
 	mails   *letterBox
@@ -50,15 +54,22 @@ type site struct {
 	http    http.RoundTripper
 	handler atomic.Value // http.Handler of the newest start
 
-	db    *sql.DB
-	store *sqlstore.Store
-	door  *accounts.Accounts
-	desk  *manage.Desk
+	nodes []*node
+	*node // the newest of them
 
 	alice, mallory, root         *person
 	web, web2, spa, native       *client
 	m2m, rs, legacy              *client
 	operator, actsAlice, actsMal manage.Actor
+}
+
+// node is one server.
+type node struct {
+	db      *sql.DB
+	store   *sqlstore.Store
+	door    *accounts.Accounts
+	desk    *manage.Desk
+	handler http.Handler
 }
 
 // newSite starts a site that stops with the test.
@@ -81,6 +92,9 @@ func newSite(t *testing.T, o options) *site {
 	transport.MaxIdleConnsPerHost = 128
 	transport.DisableCompression = true
 	s.http = transport
+	if o.postgres {
+		s.dsn = postgresSchema(t)
+	}
 	s.start()
 	s.gather()
 	return s
@@ -91,21 +105,58 @@ func (s *site) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// start builds everything on the database, as a start of the program does. The
-// parts are mounted as internal/cli mounts them, with an API of the host beside.
+// start builds everything on the database, as a start of the program does, once
+// for each server. The parts are mounted as internal/cli mounts them, with an API of the host beside.
 func (s *site) start() {
 	s.t.Helper()
-	ctx := s.t.Context()
-	if s.db != nil {
-		s.door.Wait()
-		must(s.t, s.db.Close())
+	s.settle()
+	for _, n := range s.nodes {
+		must(s.t, n.db.Close())
+	}
+	s.nodes = nil
+	for range s.servers() {
+		s.nodes = append(s.nodes, s.startNode())
+	}
+	s.node = s.nodes[len(s.nodes)-1]
+	nodes, turn := s.nodes, new(atomic.Int64)
+	s.handler.Store(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		nodes[int(turn.Add(1))%len(nodes)].handler.ServeHTTP(w, r)
+	}))
+}
+
+func (s *site) servers() int {
+	if s.o.postgres {
+		return 2
+	}
+	return 1
+}
+
+// settle waits for what goes on after the answers.
+func (s *site) settle() {
+	for _, n := range s.nodes {
+		n.door.Wait()
+	}
+}
+
+func (s *site) openDatabase() (*sql.DB, sqlstore.Dialect, error) {
+	if s.o.postgres {
+		db, err := sql.Open("pgx", s.dsn)
+		db.SetMaxOpenConns(8)
+		db.SetMaxIdleConns(8)
+		return db, sqlstore.PostgreSQL, err
 	}
 	db, err := sql.Open("sqlite", sqlstore.SQLiteDSN(s.file))
+	return db, sqlstore.SQLite, err
+}
+
+func (s *site) startNode() *node {
+	s.t.Helper()
+	ctx := s.t.Context()
+	db, dialect, err := s.openDatabase()
 	must(s.t, err)
-	s.t.Cleanup(func() { s.door.Wait(); db.Close() })
-	s.db = db
-	st := sqlstore.New(db, sqlstore.SQLite)
-	s.store = st
+	st := sqlstore.New(db, dialect)
+	n := &node{db: db, store: st}
+	s.t.Cleanup(func() { n.door.Wait(); db.Close() })
 	people := sqlaccounts.New(st)
 	must(s.t, st.Migrate(ctx))
 	must(s.t, people.Migrate(ctx))
@@ -125,10 +176,10 @@ func (s *site) start() {
 	if s.o.door != nil {
 		s.o.door(&doorConfig)
 	}
-	s.door, err = accounts.New(doorConfig)
+	n.door, err = accounts.New(doorConfig)
 	must(s.t, err)
 	config := valetkey.Config{
-		Issuer: s.url, Store: st, Login: s.door, Users: s.door, Menu: s.door.Menu(), Keyring: s.keyring,
+		Issuer: s.url, Store: st, Login: n.door, Users: n.door, Menu: n.door.Menu(), Keyring: s.keyring,
 		Scopes: []oauth.Scope{
 			{Name: "records:read", Group: "Records", Description: "Read your records"},
 			{Name: "records:write", Group: "Records", Description: "Change your records"},
@@ -137,25 +188,29 @@ func (s *site) start() {
 		Now: s.clock.Now, Logger: s.logger(), TestEndpoints: true,
 	}
 	if s.o.password {
-		config.Password = s.door.VerifyPassword
+		config.Password = n.door.VerifyPassword
+	}
+	if s.o.postgres {
+		config.RevocationBound = -1 // what one server has revoked is dead on the other at once
 	}
 	if s.o.server != nil {
 		s.o.server(&config)
 	}
 	as, err := valetkey.New(config)
 	must(s.t, err)
-	s.desk = as.Desk()
+	n.desk = as.Desk()
 
 	mux := http.NewServeMux()
-	for _, pattern := range s.door.Patterns() {
-		mux.Handle(pattern, s.door)
+	for _, pattern := range n.door.Patterns() {
+		mux.Handle(pattern, n.door)
 	}
 	mux.Handle("GET /{$}", http.RedirectHandler("/account/settings/applications/", http.StatusFound))
 	mux.Handle("/records/read", as.RequireScopes("records:read")(http.HandlerFunc(record)))
 	mux.Handle("/records/write", as.RequireScopes("records:write")(http.HandlerFunc(record)))
 	mux.Handle("/records/admin", as.RequireScopes("root:everything")(http.HandlerFunc(record)))
 	mux.Handle("/", as)
-	s.handler.Store(http.HandlerFunc(mux.ServeHTTP))
+	n.handler = mux
+	return n
 }
 
 // theRecord is what only who may read it may read.
@@ -243,7 +298,7 @@ func (l *letterBox) Send(_ context.Context, m accounts.Mail) error {
 
 // mailsTo waits for the mails under way and returns those to the address.
 func (s *site) mailsTo(address string) (found []accounts.Mail) {
-	s.door.Wait()
+	s.settle()
 	s.mails.mu.Lock()
 	defer s.mails.mu.Unlock()
 	for _, m := range s.mails.mails {
