@@ -32,7 +32,7 @@ var rules = map[string]rule{
 	"internal/respond":       {imports: "oauth internal/peer"},
 	"internal/csrf":          {imports: "oauth", external: "github.com/go-jose/go-jose"},
 	"internal/pages":         {imports: "oauth", external: "golang.org/x/net golang.org/x/text"},
-	"internal/cache":         {imports: "oauth store"},
+	"internal/cache":         {imports: "oauth store internal/overload"},
 	"internal/liveness":      {imports: "oauth store internal/accesstoken internal/cache internal/mint"},
 	"internal/lastuse":       {imports: "store"},
 	"internal/clientkeys":    {imports: "oauth internal/fetch internal/strictjson", external: "github.com/go-jose/go-jose"},

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/valetkey/valetkey/internal/overload"
 )
 
 // Table remembers the rows of one kind.
@@ -86,6 +88,8 @@ func (t *Table[V]) Recall(id string, at time.Time) *V {
 
 // Load looks the row up and remembers it. The row must not be written to.
 func (t *Table[V]) Load(ctx context.Context, id string) (*V, error) {
+	ctx, done := overload.Bound(ctx)
+	defer done()
 	count, began := t.cache.stamps.now(), t.cache.cfg.Now()
 	v, err := t.load(ctx, id)
 	if err != nil || !t.cache.running() || inTx(ctx, t.cache) {

@@ -12,6 +12,15 @@ import (
 // is longer than what another server is given to answer (see internal/fetch).
 const Time = 6 * time.Second
 
+// Bound gives ctx the deadline of a request unless it has one: whoever embeds the
+// library may send requests without.
+func Bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, Time)
+}
+
 // Limit lets requests of the class through to next, each with a deadline, and
 // answers the others by refuse.
 func (c *Class) Limit(next http.Handler, refuse func(w http.ResponseWriter, r *http.Request, err error)) http.Handler {
