@@ -161,9 +161,9 @@ func (e *endpoint) ours(ctx context.Context, asker *oauth.Client, t *oauth.Token
 	case asker.Owner == "":
 		return true, nil
 	}
-	owner, err := e.Live.User(ctx, asker.Owner)
-	if errors.Is(err, liveness.ErrDead) {
+	owner, _, err := e.Live.Memory.Users.Get(ctx, asker.Owner, e.Live.Memory.Current())
+	if errors.Is(err, oauth.ErrUserNotFound) {
 		return false, nil
 	}
-	return err == nil && owner.Admin, err
+	return err == nil && owner.Admin && !owner.Disabled, err
 }
