@@ -39,7 +39,7 @@ func (s *Server) buildLogout() error {
 		return nil
 	}
 	s.notices = logout.NewDeliverer(logout.Delivery{
-		Store: s.cfg.Store, Issuer: s.cfg.Issuer, IDTokens: s.idTokens, Post: s.fetch.PostForm, Now: s.cfg.Now, Logger: s.cfg.Logger,
+		Store: s.cfg.Store, Issuer: s.cfg.Issuer, IDTokens: s.idTokens, Post: s.post.PostForm, Now: s.cfg.Now, Logger: s.cfg.Logger,
 	})
 	if s.signsOut() {
 		s.states = session.NewStates(s.ring.Derive("browser state")[0], strings.HasPrefix(s.cfg.Issuer, "https:"))

@@ -56,6 +56,7 @@ type Server struct {
 	guard *guard.Guard
 	// What clients sign is verified by keys that may have to be fetched.
 	fetch      *fetch.Fetcher
+	post       *fetch.Fetcher
 	clientKeys *clientkeys.Keys
 	clients    *clientauth.Authenticator
 	// How clients come to be that nobody registers by hand.
@@ -232,8 +233,11 @@ func (s *Server) buildGuard() (err error) {
 
 // buildClients makes what finds out which client sends a request.
 func (s *Server) buildClients() error {
-	s.fetch = fetch.New(fetch.Config{Allow: s.cfg.FetchAllow, Roots: s.cfg.FetchRoots, Now: s.cfg.Now})
-	s.clientKeys = clientkeys.New(clientkeys.Config{Fetch: s.fetch, Now: s.cfg.Now})
+	// Each has places of its own: what strangers make us fetch, as slowly as they
+	// like, must not keep us from keys, nor either from telling of sessions that ended.
+	places := fetch.Config{Allow: s.cfg.FetchAllow, Roots: s.cfg.FetchRoots, Now: s.cfg.Now}
+	s.fetch, s.post = fetch.New(places), fetch.New(places)
+	s.clientKeys = clientkeys.New(clientkeys.Config{Fetch: fetch.New(places), Now: s.cfg.Now})
 	c := clientauth.Config{
 		Store: s.cfg.Store, Live: s.live, Now: s.cfg.Now, Logger: s.cfg.Logger, AnySecretMethod: s.cfg.Compat.AnySecretMethod, Profile: s.cfg.Profile,
 		Issuer: s.cfg.Issuer, Keys: s.clientKeys, Resolve: s.resolveClient(),

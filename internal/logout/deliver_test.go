@@ -3,9 +3,16 @@ package logout_test
 import (
 	"database/sql"
 	"encoding/json"
+	"fmt"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -353,4 +360,34 @@ func TestL4_NothingToTell(t *testing.T) {
 	if err != nil || string(b) != "null" && string(b) != "[]" {
 		t.Errorf("events: %s", b)
 	}
+}
+
+// Strangers who have us fetch what comes slowly keep nobody's notice waiting.
+func TestSlowDocumentsHoldNoNotice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil, func(c *valetkey.Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	var asked atomic.Int32
+	over := make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1); <-over }))
+	defer slow.Close()
+	_, port, _ := net.SplitHostPort(slow.Listener.Addr().String())
+	uri := "http://localhost:" + port + "/object"
+	mallory := w.client(func(m *oauth.ClientMetadata) { m.RequestURIs = []string{uri} })
+	c, alice := w.client(w.back), w.SignIn("alice")
+	token := w.idToken(alice, c)
+	const places = 64 // of a fetcher
+	var strangers sync.WaitGroup
+	for n := range places {
+		strangers.Go(func() {
+			path := "/oauth/authorize?" + url.Values{"client_id": {mallory.ID}, "request_uri": {uri}, "response_type": {"code"}}.Encode()
+			w.Anonymous().Do(http.MethodGet, path, nil, "X-Forwarded-For", fmt.Sprintf("192.0.%d.1", n))
+		})
+	}
+	eventually(t, "every place is taken", func() bool { return asked.Load() == places })
+	leave(alice, "id_token_hint", token)
+	if n := len(w.site.heard()); n != 1 {
+		t.Errorf("heard %d times, want once", n)
+	}
+	close(over)
+	strangers.Wait()
 }
