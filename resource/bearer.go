@@ -38,11 +38,14 @@ func bearer(r *http.Request, queryToken bool) (credential, error) {
 // bearerHeader reads `Bearer token68` (RFC 6750 §2.1). Other schemes are no
 // token: what they carry is somebody else's business.
 func bearerHeader(value string) (oauth.Secret, error) {
-	scheme := value[:len(value)-len(strings.TrimLeft(value, tchars))]
-	if !strings.EqualFold(scheme, "Bearer") {
+	n := 0
+	for n < len(value) && tchars[value[n]] {
+		n++
+	}
+	if !strings.EqualFold(value[:n], "Bearer") {
 		return "", ErrNoToken
 	}
-	token, ok := strings.CutPrefix(value[len(scheme):], " ")
+	token, ok := strings.CutPrefix(value[n:], " ")
 	if !ok || !token68(token) {
 		return "", malformed("The Authorization header must be the word Bearer, one space and the access token.")
 	}
@@ -64,16 +67,32 @@ func bearerQuery(raw string) (oauth.Secret, error) {
 	return oauth.Secret(values[0]), nil
 }
 
-const (
-	alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	tchars       = alphanumeric + "!#$%&'*+-.^_`|~" // RFC 9110 §5.6.2
-	token68Chars = alphanumeric + "-._~+/"          // RFC 9110 §11.2
+const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+var (
+	tchars       = only(alphanumeric + "!#$%&'*+-.^_`|~") // RFC 9110 §5.6.2
+	token68Chars = only(alphanumeric + "-._~+/")          // RFC 9110 §11.2
 )
+
+func only(chars string) (set [256]bool) {
+	for i := range len(chars) {
+		set[chars[i]] = true
+	}
+	return set
+}
 
 // token68: one or more token68 characters, then any number of "=".
 func token68(s string) bool {
+	if len(s) > maxToken {
+		return false
+	}
 	body := strings.TrimRight(s, "=")
-	return body != "" && len(s) <= maxToken && strings.Trim(body, token68Chars) == ""
+	for i := range len(body) {
+		if !token68Chars[body[i]] {
+			return false
+		}
+	}
+	return body != ""
 }
 
 func malformed(description string) error {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/valetkey/valetkey/internal/identity"
 	"github.com/valetkey/valetkey/oauth"
 )
 
@@ -105,7 +106,7 @@ func (g *Guard) RequireScopes(scopes ...string) func(http.Handler) http.Handler 
 				g.refuse(w, r, err)
 				return
 			}
-			next.ServeHTTP(w, r.WithContext(g.with(r.Context(), p)))
+			next.ServeHTTP(w, g.with(r, p))
 		})
 	}
 }
@@ -120,18 +121,17 @@ func (g *Guard) AllowAnonymous(next http.Handler) http.Handler {
 			g.refuse(w, r, err)
 			return
 		}
-		ctx := r.Context()
 		if p != nil {
-			ctx = g.with(ctx, p)
+			r = g.with(r, p)
 		}
-		next.ServeHTTP(w, r.WithContext(ctx))
+		next.ServeHTTP(w, r)
 	})
 }
 
 // authenticate returns whom the request acts as, or nil if it shows no credential.
 func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*oauth.Principal, error) {
-	if known, ok := r.Context().Value(contextKey{}).(identity); ok && known.by == g {
-		return known.principal, nil // an outer guard of the same kind has done it
+	if known := identity.From(r.Context()); known.By == g {
+		return known.Principal, nil // an outer guard of the same kind has done it
 	}
 	cred, err := bearer(r, g.queryToken)
 	if err == nil {
@@ -184,32 +184,33 @@ func (e *ScopeError) Error() string {
 // Is makes errors.Is(err, oauth.InsufficientScope) true.
 func (e *ScopeError) Is(target error) bool { return target == oauth.InsufficientScope }
 
-type contextKey struct{}
-
-// identity remembers which guard vouches for the principal: another guard,
-// which may trust another server, must not take its word.
-type identity struct {
-	principal *oauth.Principal
-	by        *Guard
-}
-
-func (g *Guard) with(ctx context.Context, p *oauth.Principal) context.Context {
-	return context.WithValue(ctx, contextKey{}, identity{principal: p, by: g})
+// with returns the request as one that acts as p.
+func (g *Guard) with(r *http.Request, p *oauth.Principal) *http.Request {
+	id := identity.Identity{Principal: p, By: g}
+	if identity.From(r.Context()) == id {
+		return r
+	}
+	if ctx := identity.With(r.Context(), id); ctx != r.Context() {
+		return r.WithContext(ctx)
+	}
+	return r
 }
 
 // PrincipalFrom returns whom the request of that context acts as. It is never
 // nil below RequireAuth and RequireScopes; below AllowAnonymous, and where no
 // guard is, it may be.
 func PrincipalFrom(ctx context.Context) *oauth.Principal {
-	known, _ := ctx.Value(contextKey{}).(identity)
-	return known.principal
+	return identity.From(ctx).Principal
 }
 
 // WithPrincipal returns a context in which PrincipalFrom finds p, for tests of
 // handlers without their guard. No guard believes it.
 func WithPrincipal(ctx context.Context, p *oauth.Principal) context.Context {
-	return context.WithValue(ctx, contextKey{}, identity{principal: p})
+	return context.WithValue(ctx, identity.Key{}, &identity.Identity{Principal: p, By: nobody})
 }
+
+// nobody vouches for the principal of a test.
+var nobody = new(int)
 
 // quotable reports whether s may stand in a quoted-string as it is (RFC 9110 §5.6.4).
 func quotable(s string) bool {

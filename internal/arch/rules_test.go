@@ -8,7 +8,7 @@ var rules = map[string]rule{
 	"oauth":    {},
 	"store":    {imports: "oauth"},
 	"grant":    {imports: "oauth store"},
-	"resource": {imports: "oauth", external: "github.com/go-jose/go-jose", entry: true}, // runs in other people's processes
+	"resource": {imports: "oauth internal/identity", external: "github.com/go-jose/go-jose", entry: true}, // runs in other people's processes
 
 	// Stores.
 	"store/memstore":  {imports: "oauth store"},
@@ -32,6 +32,7 @@ var rules = map[string]rule{
 	"internal/respond":       {imports: "oauth internal/peer"},
 	"internal/csrf":          {imports: "oauth", external: "github.com/go-jose/go-jose"},
 	"internal/pages":         {imports: "oauth", external: "golang.org/x/net golang.org/x/text"},
+	"internal/identity":      {imports: "oauth"},
 	"internal/cache":         {imports: "oauth store internal/overload"},
 	"internal/liveness":      {imports: "oauth store internal/accesstoken internal/cache internal/mint"},
 	"internal/lastuse":       {imports: "store"},
@@ -45,7 +46,7 @@ var rules = map[string]rule{
 	"internal/idtoken":       {imports: "oauth internal/claims internal/keys internal/strictjson"},
 	"internal/accesstoken":   {imports: "oauth internal/keys"},
 	"internal/requestobject": {imports: "oauth internal/clientkeys internal/fetch internal/form internal/peer internal/strictjson internal/throttle"},
-	"internal/guard":         {imports: "oauth store resource internal/accesstoken internal/csrf internal/lastuse internal/liveness internal/peer internal/respond internal/target"},
+	"internal/guard":         {imports: "oauth store resource internal/accesstoken internal/csrf internal/identity internal/lastuse internal/liveness internal/peer internal/respond internal/target"},
 
 	// One endpoint, one room; none knows another.
 	"internal/authorize":  {imports: "oauth store $helpers $openid internal/pages"},

@@ -28,7 +28,6 @@ import (
 	"github.com/valetkey/valetkey/internal/lastuse"
 	"github.com/valetkey/valetkey/internal/liveness"
 	"github.com/valetkey/valetkey/internal/peer"
-	"github.com/valetkey/valetkey/internal/respond"
 	"github.com/valetkey/valetkey/internal/target"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/resource"
@@ -124,7 +123,7 @@ func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, err error) { g.re
 func (g *Guard) Wait() { g.uses.Wait() }
 
 func (g *Guard) identify(next http.Handler) http.Handler {
-	return peer.Identify(g.cfg.TrustedProxies, respond.WithLogger(remember(next), g.cfg.Logger))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, g.enter(w, r)) })
 }
 
 // verify is the resource.Verifier of tokens that were minted here.
@@ -132,7 +131,12 @@ func (g *Guard) verify(ctx context.Context, token oauth.Secret) (*oauth.Principa
 	if g.proofIsBearer() && strings.Contains(string(token), ".") && !accesstoken.Is(string(token)) {
 		return nil, resource.ErrNoToken // a JSON Web Token: the session's proof, if anything
 	}
-	live, err := g.cfg.Checker.Token(ctx, token)
+	v, _ := ctx.Value(visitKey{}).(*visit)
+	if v == nil {
+		v = new(visit)
+	}
+	live := &v.live
+	err := g.cfg.Checker.Find(ctx, live, token)
 	if errors.Is(err, liveness.ErrDead) {
 		return nil, &oauth.Error{Code: oauth.InvalidToken, Cause: err,
 			Description: "The access token is unknown, expired or revoked."}
@@ -145,32 +149,17 @@ func (g *Guard) verify(ctx context.Context, token oauth.Secret) (*oauth.Principa
 	}
 	g.used(ctx, live.Token)
 	peer.NoteClient(ctx, live.Token.ClientID)
-	if place, ok := ctx.Value(liveKey{}).(*liveness.Live); ok {
-		*place = *live
-	}
-	return principal(live.Token), nil
+	return v.principalOf(live.Token), nil
 }
-
-type liveKey struct{}
 
 // LiveFrom returns the token that let the request of that context in, with its
 // client and user; nil if it was a session.
 func LiveFrom(ctx context.Context) *liveness.Live {
-	live, _ := ctx.Value(liveKey{}).(*liveness.Live)
-	if live == nil || live.Token == nil {
+	v, _ := ctx.Value(visitKey{}).(*visit)
+	if v == nil || v.live.Token == nil {
 		return nil
 	}
-	return live
-}
-
-// remember gives verify a place for what it finds, once for all guards of a request.
-func remember(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Context().Value(liveKey{}) == nil {
-			r = r.WithContext(context.WithValue(r.Context(), liveKey{}, new(liveness.Live)))
-		}
-		next.ServeHTTP(w, r)
-	})
+	return &v.live
 }
 
 // forUs: a token that is meant for another resource must not open ours, or that
@@ -184,23 +173,18 @@ func (g *Guard) forUs(t *oauth.Token) bool {
 func (g *Guard) used(ctx context.Context, t *oauth.Token) {
 	switch {
 	case t.Kind == oauth.PersonalToken:
+		if g.uses.Recent(t.ID) {
+			return
+		}
 		network := peer.From(ctx).Network()
 		g.uses.Record(ctx, t.ID, func(ctx context.Context, now time.Time) error {
 			return g.cfg.Store.TouchToken(ctx, t.ID, now, network)
 		})
-	case t.GrantID != "":
+	case t.GrantID != "" && !g.uses.Recent(t.GrantID):
 		g.uses.Record(ctx, t.GrantID, func(ctx context.Context, now time.Time) error {
 			return g.cfg.Store.TouchGrant(ctx, t.GrantID, now)
 		})
 	}
-}
-
-func principal(t *oauth.Token) *oauth.Principal {
-	p := &oauth.Principal{Subject: t.Subject, ClientID: t.ClientID, Scopes: t.Scopes, Method: oauth.ByAccessToken, TokenID: t.ID}
-	if t.Kind == oauth.PersonalToken {
-		p.Method = oauth.ByPersonalToken
-	}
-	return p
 }
 
 // session is the principal of the host's session, if the request may use it.

@@ -43,6 +43,16 @@ func New(now func() time.Time, l *slog.Logger) *Recorder {
 	return &Recorder{now: now, logger: l, slots: make(chan struct{}, maxWrites), memo: map[string]time.Time{}}
 }
 
+// Recent reports whether a use was recorded in the minute before: then Record
+// would do nothing.
+func (r *Recorder) Recent(id string) bool {
+	now := r.now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last, seen := r.memo[id]
+	return seen && now.Sub(last) < every
+}
+
 // Record notes that what has this id is used now, and calls write in the
 // background unless a use was recorded in the minute before. Ids of different
 // kinds must differ.

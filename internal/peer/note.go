@@ -35,7 +35,7 @@ func (n *Note) Client() string {
 
 // NoteOf returns the note of the request of that context, or nil outside one.
 func NoteOf(ctx context.Context) *Note {
-	if v, ok := ctx.Value(contextKey{}).(*visit); ok {
+	if v, ok := ctx.Value(Key{}).(*Visit); ok {
 		return &v.note
 	}
 	return nil

@@ -4,7 +4,6 @@ package peer
 
 import (
 	"context"
-	"crypto/rand"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -30,27 +29,29 @@ func (p Peer) Network() string {
 	return netip.PrefixFrom(p.Addr, bits).Masked().String()
 }
 
-type contextKey struct{}
+// Key finds the *Visit of a context.
+type Key struct{}
 
 // From returns the peer that Identify put into the context; the zero Peer
 // outside a request.
 func From(ctx context.Context) Peer {
-	if v, ok := ctx.Value(contextKey{}).(*visit); ok {
+	if v, ok := ctx.Value(Key{}).(*Visit); ok {
 		return v.Peer
 	}
 	return Peer{}
 }
 
-// visit is what a context keeps of one request: one value for both, because
+// Visit is what a context keeps of one request: one value for all of it, because
 // every request makes it and looks for it.
-type visit struct {
+type Visit struct {
 	Peer
-	note Note
+	note   Note
+	header [1]string
 }
 
 // With returns a context that carries p.
 func With(ctx context.Context, p Peer) context.Context {
-	return context.WithValue(ctx, contextKey{}, &visit{Peer: p})
+	return context.WithValue(ctx, Key{}, &Visit{Peer: p})
 }
 
 // Identify wraps next so that From knows the peer, and answers with the
@@ -68,18 +69,31 @@ func Identify(trusted []netip.Prefix, next http.Handler) http.Handler {
 // Enter is [Identify] for a handler that puts more into the context, which would
 // copy the request once for each thing.
 func Enter(w http.ResponseWriter, r *http.Request, trusted []netip.Prefix) context.Context {
-	if From(r.Context()).RequestID != "" {
+	if Known(r.Context()) {
 		return r.Context()
 	}
-	p := Of(r, trusted)
-	w.Header().Set("X-Request-Id", p.RequestID)
-	return With(r.Context(), p)
+	v := new(Visit)
+	v.Begin(w, r, trusted)
+	return context.WithValue(r.Context(), Key{}, v)
+}
+
+// Known reports whether the context is of a request that was identified.
+func Known(ctx context.Context) bool {
+	v, ok := ctx.Value(Key{}).(*Visit)
+	return ok && v.RequestID != ""
+}
+
+// Begin is [Identify] for whoever makes a context of its own, in which Key finds v.
+func (v *Visit) Begin(w http.ResponseWriter, r *http.Request, trusted []netip.Prefix) {
+	v.Peer = Of(r, trusted)
+	v.header[0] = v.RequestID
+	w.Header()["X-Request-Id"] = v.header[:]
 }
 
 // Of finds out the peer of a request that Identify has not seen, with a new id.
 func Of(r *http.Request, trusted []netip.Prefix) Peer {
 	return Peer{
-		Addr: addr(r, trusted), RequestID: rand.Text(), UserAgent: r.UserAgent()[:min(len(r.UserAgent()), 256)],
+		Addr: addr(r, trusted), RequestID: newID(), UserAgent: r.UserAgent()[:min(len(r.UserAgent()), 256)],
 		TraceID: traceID(r.Header["Traceparent"]),
 	}
 }

@@ -163,7 +163,8 @@ func Description(e *oauth.Error) string {
 	}, e.Description)
 }
 
-type loggerKey struct{}
+// LoggerKey finds the *slog.Logger that [LogTo] put into a context.
+type LoggerKey struct{}
 
 // WithLogger lets faults below next be logged to l.
 func WithLogger(next http.Handler, l *slog.Logger) http.Handler {
@@ -174,11 +175,11 @@ func WithLogger(next http.Handler, l *slog.Logger) http.Handler {
 
 // LogTo is [WithLogger] for a handler that makes a context anyway.
 func LogTo(ctx context.Context, l *slog.Logger) context.Context {
-	return context.WithValue(ctx, loggerKey{}, l)
+	return context.WithValue(ctx, LoggerKey{}, l)
 }
 
 func logger(ctx context.Context) *slog.Logger {
-	if l, ok := ctx.Value(loggerKey{}).(*slog.Logger); ok && l != nil {
+	if l, ok := ctx.Value(LoggerKey{}).(*slog.Logger); ok && l != nil {
 		return l
 	}
 	return slog.New(slog.DiscardHandler)
