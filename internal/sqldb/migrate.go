@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // Line is one line of migrations: files named 0001_name.sql, 0002_name.sql, …
@@ -157,8 +158,14 @@ func (db *DB) prepareHistory(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
+// onlyAdds reports whether the migration, by its name, is one that an older program
+// works beside: it adds tables, triggers, indexes, or columns that may be left out.
+// That is how a rolling upgrade goes: one node migrates, the others, and what was
+// started again of them, keep working.
+func onlyAdds(name string) bool { return len(name) > 5 && strings.HasPrefix(name[5:], "add_") }
+
 // compare marks which of the known migrations are applied. It refuses a history
-// that the program does not know.
+// that the program does not know, unless that only added something.
 func (db *DB) compare(ctx context.Context, line Line, known []Migration) ([]Migration, error) {
 	rows, err := db.Read(ctx).QueryContext(ctx,
 		`SELECT id, name, checksum FROM valetkey_migrations WHERE line = $1 ORDER BY id`, line.Name)
@@ -174,6 +181,8 @@ func (db *DB) compare(ctx context.Context, line Line, known []Migration) ([]Migr
 			return nil, fmt.Errorf("sqldb: migrations of %s: %w", line.Name, err)
 		}
 		switch {
+		case id > len(out) && onlyAdds(name):
+			continue // a newer node has made it; this one goes on until its turn comes
 		case id < 1 || id > len(out):
 			return nil, fmt.Errorf("sqldb: the database holds migration %s of %s, and this program knows only %d: it was upgraded by a newer Valetkey; run that one, or restore the backup from before the upgrade", name, line.Name, len(out))
 		case out[id-1].Checksum != checksum:

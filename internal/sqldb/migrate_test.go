@@ -93,6 +93,28 @@ func TestMigrateRefuses(t *testing.T) {
 }
 
 // A migration that fails in its middle leaves nothing behind.
+// A program of the version before goes on, and can be started again, beside what a
+// newer one has only added to.
+func TestMigrateBesideNewer(t *testing.T) {
+	t.Parallel()
+	db, _ := openEmpty(t)
+	newer := map[string]string{"0001_a.sql": first["0001_a.sql"], "0002_add_b.sql": "CREATE TABLE b (y INTEGER);"}
+	newest := map[string]string{"0001_a.sql": first["0001_a.sql"], "0002_add_b.sql": newer["0002_add_b.sql"], "0003_c.sql": "DROP TABLE b;"}
+	for _, step := range []struct {
+		files   map[string]string
+		applied int
+		refused bool
+	}{{first, 1, false}, {newer, 1, false}, {first, 0, false}, {newest, 1, false}, {newest, 0, false}, {newer, 0, true}, {first, 0, true}} {
+		n, err := db.Migrate(t.Context(), line(step.files))
+		if n != step.applied || (err != nil) != step.refused {
+			t.Errorf("a program that knows %d: applied %d, %v; want %d, refused %v", len(step.files), n, err, step.applied, step.refused)
+		}
+		if pending, err := db.Pending(t.Context(), line(step.files)); len(pending) > 0 || (err != nil) != step.refused {
+			t.Errorf("a program that knows %d: pending %v, %v; want refused %v", len(step.files), pending, err, step.refused)
+		}
+	}
+}
+
 func TestMigrateIsWholeOrNot(t *testing.T) {
 	t.Parallel()
 	db, _ := openEmpty(t)

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -138,6 +140,55 @@ func testUpgrade(t *testing.T, st *sqlstore.Store) {
 	if err := st.DeleteClient(ctx, "c1"); err != nil {
 		t.Error(err)
 	}
+}
+
+// A node of the version before, which knows nothing of what was added since, can
+// be started beside the newer ones; and what it revokes they hear of.
+func testVersionBefore(t *testing.T, st *sqlstore.Store) {
+	migrated(t, st)
+	upTo(t, st, 2)
+	ctx := t.Context()
+	_, at, err := st.Changes(ctx, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As it does it, in its own words.
+	for _, text := range []string{
+		`INSERT INTO oauth_clients (id, type, name, auth_method, require_pkce, first_party, internal, disabled, created_at, updated_at) VALUES ('c1', 'web', 'One', 'none', true, false, false, false, 1, 1)`,
+		`INSERT INTO oauth_grants (id, client_id, subject, created_at) VALUES ('g1', 'c1', 'bob', 1)`,
+		`INSERT INTO oauth_tokens (id, kind, hash, grant_id, issued_at, internal) VALUES ('t1', 'access', $1, 'g1', 1, false)`,
+		`UPDATE oauth_grants SET revoked_at = COALESCE(revoked_at, 2) WHERE id = 'g1'`,
+		`UPDATE oauth_tokens SET revoked_at = COALESCE(revoked_at, 2) WHERE id = 't1'`,
+		`UPDATE oauth_clients SET disabled = true WHERE id = 'c1'`,
+		`DELETE FROM oauth_clients WHERE id = 'c1'`,
+	} {
+		var args []any
+		if strings.Contains(text, "$1") {
+			args = []any{[]byte{1}}
+		}
+		if _, err := st.DB().Pool().ExecContext(ctx, text, args...); err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+	}
+	got, _, err := st.Changes(ctx, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []store.Change{{Kind: store.GrantChanged, ID: "g1"}, {Kind: store.TokenChanged, ID: "t1"}, {Kind: store.ClientChanged, ID: "c1"}} {
+		if !slices.Contains(got, want) {
+			t.Errorf("told of %v, want %v among it", got, want)
+		}
+	}
+}
+
+func TestVersionBeforeSQLite(t *testing.T) {
+	t.Parallel()
+	testVersionBefore(t, emptySQLite(t, filepath.Join(t.TempDir(), "test.db")))
+}
+
+func TestVersionBeforePostgreSQL(t *testing.T) {
+	t.Parallel()
+	testVersionBefore(t, emptyPostgres(t))
 }
 
 func TestUpgradeSQLite(t *testing.T) {
