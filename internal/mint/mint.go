@@ -20,7 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"math/big"
+	"math/bits"
 	"strings"
 	"time"
 
@@ -148,12 +148,14 @@ var ErrMalformed = errors.New("mint: not a secret of this server")
 // Parse reads a secret of any of the wanted kinds without looking anything up.
 func (m *Mint) Parse(s oauth.Secret, want ...Kind) (Parsed, error) {
 	for _, kind := range want {
-		body, ok := strings.CutPrefix(string(s), m.head(kind))
+		body, ok := m.body(string(s), kind)
 		if !ok || len(body) != bodyLen {
 			continue
 		}
+		var sum [checksumLen]byte
 		cut := len(s) - checksumLen
-		if !isBase62(body) || checksum(string(s[:cut])) != string(s[cut:]) {
+		putChecksum(&sum, string(s[:cut]))
+		if !isBase62(body) || string(sum[:]) != string(s[cut:]) {
 			return Parsed{}, ErrMalformed
 		}
 		return Parsed{Kind: kind, ID: body[:idLen], Hash: oauth.HashSecret(s)}, nil
@@ -161,16 +163,39 @@ func (m *Mint) Parse(s oauth.Secret, want ...Kind) (Parsed, error) {
 	return Parsed{}, ErrMalformed
 }
 
+// body is what follows the head of a secret of that kind.
+func (m *Mint) body(s string, kind Kind) (string, bool) {
+	s, brand := strings.CutPrefix(s, m.brand)
+	s, first := strings.CutPrefix(s, "_")
+	s, ofKind := strings.CutPrefix(s, string(kind))
+	s, second := strings.CutPrefix(s, "_")
+	return s, brand && first && ofKind && second
+}
+
 const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// base62 writes b as a big-endian number in exactly n digits, keeping the lowest ones.
+// base62 writes b, at most 24 bytes, as a big-endian number in exactly n digits,
+// keeping the lowest ones. It divides by 62^10, the largest power that leaves ten
+// digits in a word: every token asks for this several times.
 func base62(b []byte, n int) string {
-	x := new(big.Int).SetBytes(b)
-	sixtyTwo, digit := big.NewInt(62), new(big.Int)
+	const ten, power = 10, 839299365868340224 // 62^10
+	var padded [24]byte
+	copy(padded[len(padded)-len(b):], b)
+	var words [3]uint64
+	for i := range words {
+		words[i] = binary.BigEndian.Uint64(padded[8*i:])
+	}
 	out := make([]byte, n)
-	for i := n - 1; i >= 0; i-- {
-		x.DivMod(x, sixtyTwo, digit)
-		out[i] = alphabet[digit.Int64()]
+	for n > 0 {
+		var rest uint64
+		for i, w := range words {
+			words[i], rest = bits.Div64(rest, w, power)
+		}
+		for range min(n, ten) {
+			n--
+			out[n] = alphabet[rest%62]
+			rest /= 62
+		}
 	}
 	return string(out)
 }
@@ -186,7 +211,20 @@ func isBase62(s string) bool {
 }
 
 func checksum(s string) string {
-	var b [4]byte
-	binary.BigEndian.PutUint32(b[:], crc32.ChecksumIEEE([]byte(s)))
-	return base62(b[:], checksumLen)
+	var sum [checksumLen]byte
+	putChecksum(&sum, s)
+	return string(sum[:])
+}
+
+// putChecksum writes the checksum of s, in base62 as everything else.
+func putChecksum(sum *[checksumLen]byte, s string) {
+	crc := ^uint32(0) // crc32.ChecksumIEEE, which would have s copied
+	for i := range len(s) {
+		crc = crc32.IEEETable[byte(crc)^s[i]] ^ crc>>8
+	}
+	crc = ^crc
+	for i := len(sum) - 1; i >= 0; i-- {
+		sum[i] = alphabet[crc%62]
+		crc /= 62
+	}
 }

@@ -10,10 +10,11 @@
 //
 // On SQLite only one transaction can write at a time and each commit waits for
 // the disk, so Write commits in groups. Callers queue; a goroutine that lives
-// only while somebody waits takes them in order, at most 256 at once, runs each
-// function under a savepoint of one transaction, commits, and answers all. One
-// that fails is undone alone; a commit that fails fails all. There is no timer:
-// while one group waits for the disk the next one gathers.
+// only while somebody waits takes them in order, at most 256 at once, runs their
+// functions in one transaction, commits, and answers all. If one fails, all are
+// undone and run once more, each under a savepoint, so that it fails alone; a
+// commit that fails fails all. There is no timer: while one group waits for the
+// disk the next one gathers.
 //
 // On PostgreSQL each call is a transaction of its own, run again a few times,
 // after pauses that differ, when the server has undone it because of others: a

@@ -164,7 +164,7 @@ func (db *DB) commitGroup() {
 		}
 		return
 	}
-	defer tx.Rollback() // does nothing after Commit
+	defer func() { tx.Rollback() }() // does nothing after Commit
 	first := db.writers.next()
 	if first == nil {
 		return
@@ -175,18 +175,21 @@ func (db *DB) commitGroup() {
 		if first.err = db.callOnce(first, tx); first.err != nil {
 			return
 		}
-	} else {
-		for j := first; j != nil; j = db.writers.next() {
-			if j != first {
-				group = append(group, j)
-			}
-			if err := db.callUnderSavepoint(j, tx); err != nil {
-				outcome = err
-				return
-			}
-			if len(group) == maxGroup {
-				break
-			}
+	} else if err := db.callTogether(&group, tx); err != nil {
+		if !errors.Is(err, errMember) {
+			outcome = err
+			return
+		}
+		tx.Rollback()
+		again, err := db.pool.BeginTx(context.Background(), nil)
+		if err != nil {
+			outcome = fmt.Errorf("sqldb: begin: %w", Fault(err))
+			return
+		}
+		tx = again
+		if err := db.callApart(&group, tx); err != nil {
+			outcome = err
+			return
 		}
 	}
 	if outcome = tx.Commit(); outcome != nil {
@@ -200,6 +203,56 @@ func (db *DB) callOnce(j *job, tx *sql.Tx) error {
 	err := db.call(j.ctx, tx, j.fn)
 	j.err = err
 	return err
+}
+
+// errMember: a function has failed, and what it did cannot be told from what the
+// others did.
+var errMember = errors.New("sqldb: a member of the group failed")
+
+// callTogether runs the job of the group, and those who wait behind it, without
+// savepoints: under each one SQLite keeps a copy of every page that is written, and
+// hardly ever is one needed. errMember, if a function fails: then all of it must
+// be undone and run again. Any other error means that the transaction is lost.
+func (db *DB) callTogether(group *[]*job, tx *sql.Tx) error {
+	for j := (*group)[0]; ; {
+		failed := db.callOnce(j, tx)
+		// Inside a transaction BEGIN fails. Where it succeeds SQLite has undone the
+		// transaction, and a function that saw the error did not say so.
+		if _, err := (querier{db, tx}).ExecContext(j.ctx, "BEGIN"); err == nil {
+			return fmt.Errorf("sqldb: the transaction was undone: %w", oauth.TemporarilyUnavailable)
+		}
+		if failed != nil {
+			return errMember
+		}
+		if len(*group) == maxGroup {
+			return nil
+		}
+		if j = db.writers.next(); j == nil {
+			return nil
+		}
+		*group = append(*group, j)
+	}
+}
+
+// callApart runs the jobs of the group, and those who wait behind them, so that each
+// can be undone alone. An error means that the transaction is lost.
+func (db *DB) callApart(group *[]*job, tx *sql.Tx) error {
+	for i := 0; ; i++ {
+		if err := db.callUnderSavepoint((*group)[i], tx); err != nil {
+			return err
+		}
+		if i+1 < len(*group) {
+			continue
+		}
+		if len(*group) == maxGroup {
+			return nil
+		}
+		j := db.writers.next()
+		if j == nil {
+			return nil
+		}
+		*group = append(*group, j)
+	}
 }
 
 // callUnderSavepoint runs the job's function so that it can be undone alone. It

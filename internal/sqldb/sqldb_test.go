@@ -249,6 +249,27 @@ func TestGoexit(t *testing.T) {
 	}
 }
 
+// The same while a group runs for the second time: who has succeeded in it so far
+// is not told so.
+func TestGoexitInASecondRun(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	var runs int
+	errs := crowd(t, db, t.Context(), insert(1),
+		func(context.Context, *sql.Tx) error {
+			if runs++; runs == 2 {
+				runtime.Goexit()
+			}
+			return errFault
+		}, insert(3))
+	if errs[0] == nil || errs[1] == nil || errs[2] != nil {
+		t.Errorf("got errors %v, want one for each of the first two", errs)
+	}
+	if got, want := numbers(t, db), "3"; got != want || runs != 2 {
+		t.Errorf("got rows %q after %d runs, want %q after 2", got, runs, want)
+	}
+}
+
 // Nothing runs when nobody writes.
 func TestNoGoroutineStays(t *testing.T) {
 	db := open(t)
