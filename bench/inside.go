@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,9 +30,9 @@ type inside struct {
 	guarded http.Handler
 	mint    *mint.Mint
 	store   *sqlstore.Store
+	close   func()
 	secret  oauth.Secret // of both clients
 	live    oauth.Secret // an access token of the person
-	close   func()
 }
 
 const (
@@ -57,6 +58,9 @@ func (alone) Login(w http.ResponseWriter, _ *http.Request, _ oauth.LoginRequest)
 	http.Error(w, "nobody signs in here", http.StatusForbidden)
 }
 
+// neverRemembers makes a server ask the database every time.
+func neverRemembers(c *valetkey.Config) { c.RevocationBound = -1 }
+
 // openInside makes the server on a fresh file in dir. What configure changes is
 // its business; nil: nothing.
 func openInside(ctx context.Context, dir, name string, configure func(*valetkey.Config)) (_ *inside, err error) {
@@ -64,7 +68,7 @@ func openInside(ctx context.Context, dir, name string, configure func(*valetkey.
 	if err != nil {
 		return nil, err
 	}
-	in := &inside{store: sqlstore.New(db, sqlstore.SQLite), close: func() { db.Close() }}
+	in := &inside{store: sqlstore.New(db, sqlstore.SQLite)}
 	if err := in.store.Migrate(ctx); err != nil {
 		return nil, err
 	}
@@ -72,7 +76,7 @@ func openInside(ctx context.Context, dir, name string, configure func(*valetkey.
 		return nil, err
 	}
 	c := valetkey.Config{
-		Issuer: "http://localhost", Store: in.store, Login: alone{}, Users: alone{}, Now: time.Now,
+		Issuer: "http://localhost", Store: in.store, Login: alone{}, Users: alone{}, UsersNoted: true, Now: time.Now,
 		Keyring: keyring.Line("bench"), AccessTokenAlg: "ES256", Logger: slog.New(slog.DiscardHandler),
 		Scopes: []oauth.Scope{{Name: insideScope, Description: "Read your records"}},
 	}
@@ -83,6 +87,14 @@ func openInside(ctx context.Context, dir, name string, configure func(*valetkey.
 		return nil, err
 	}
 	in.guarded = in.server.RequireScopes(insideScope)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
+	running, stop := context.WithCancel(ctx)
+	var housekeeping sync.WaitGroup
+	housekeeping.Go(func() { in.server.Start(running) })
+	in.close = func() {
+		stop()
+		housekeeping.Wait()
+		db.Close()
+	}
 	if err := in.populate(ctx); err != nil {
 		return nil, err
 	}

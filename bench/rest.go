@@ -29,7 +29,7 @@ func (b *bench) memory(name string, pid, limit int) {
 
 // inProcess is the guard in an API of the same process.
 func (b *bench) inProcess() error {
-	if !b.wanted("guard in process") {
+	if !b.wanted("guard in process, warm", "guard in process, cold") {
 		return nil
 	}
 	for _, c := range []struct {
@@ -39,7 +39,7 @@ func (b *bench) inProcess() error {
 		allocs    int64
 	}{
 		{"guard in process, warm", nil, 2 * time.Microsecond, 2},
-		{"guard in process, cold", neverCached, 25 * time.Microsecond, 1 << 20},
+		{"guard in process, cold", neverRemembers, 25 * time.Microsecond, 1 << 20},
 	} {
 		in, err := openInside(b.ctx, b.dir, fmt.Sprintf("inside%d", c.allocs), c.configure)
 		if err != nil {
@@ -194,7 +194,7 @@ func (b *bench) size() error {
 		limit      float64
 		flags      []string
 	}{{whole, filepath.Join(b.dir, "whole"), 35, nil}, {stripped, small, 25, []string{"-ldflags=-s -w"}}} {
-		megabytes, err := buildSize(b.ctx, r.path, r.flags...)
+		megabytes, err := build(b.ctx, r.path, r.flags...)
 		if err != nil {
 			return err
 		}
@@ -203,7 +203,8 @@ func (b *bench) size() error {
 	return nil
 }
 
-func buildSize(ctx context.Context, path string, flags ...string) (megabytes float64, err error) {
+// build compiles the program as it is released, without cgo, and returns its size.
+func build(ctx context.Context, path string, flags ...string) (megabytes float64, err error) {
 	cmd := exec.CommandContext(ctx, "go", append(append([]string{"build", "-o", path}, flags...), "./cmd/valetkey")...)
 	cmd.Dir = ".."
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")

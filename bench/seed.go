@@ -102,4 +102,3 @@ func fileSize(ctx context.Context, db *sql.DB, file string) (int64, error) {
 	}
 	return info.Size(), nil
 }
-

@@ -7,12 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-
-	"github.com/valetkey/valetkey/internal/livetest"
 )
 
 // uncached makes a server ask the database every time.
-const uncached = "VALETKEY_LOG_LEVEL=warn"
+const uncached = "VALETKEY_REVOCATION_BOUND=0s"
 
 // bench is one run over the whole table.
 type bench struct {
@@ -51,7 +49,9 @@ func program(ctx context.Context, o options, dir string) (string, error) {
 	if o.binary != "" {
 		return filepath.Abs(o.binary)
 	}
-	return livetest.Build(ctx, dir)
+	path := filepath.Join(dir, "valetkey")
+	_, err := build(ctx, path)
+	return path, err
 }
 
 // directory is a fresh one for each site.
