@@ -24,6 +24,11 @@ const returned = "vk_asked"
 // patience is how long somebody may take to sign in.
 const patience = time.Hour
 
+// fresh is for how long a sign-in satisfies prompt and max_age by that it came after
+// the note: the browser is back in a moment. Notes are anybody's to get, and an old
+// one must not stand in for the password of somebody who left a browser open.
+const fresh = 5 * time.Minute
+
 // account is a parameter that only this server adds: the person wants another
 // account, which prompt cannot say for a request that something else carries.
 const account = "vk_account"
@@ -55,7 +60,7 @@ func (a *Room) mustSignIn(ctx context.Context, q *request, s *oauth.Session) (oa
 		return oauth.LoginOther, nil
 	case slices.Contains(q.prompt, "select_account") && !brought:
 		return oauth.LoginOther, nil
-	case brought && s.AuthTime.Unix() >= asked.Unix(): // hosts may keep whole seconds
+	case brought && s.AuthTime.Unix() >= asked.Unix() && a.Now().Sub(s.AuthTime) < fresh: // hosts may keep whole seconds
 		return "", q.strongEnough(s)
 	case slices.Contains(q.prompt, "login"), q.hasMaxAge && !a.Now().Before(s.AuthTime.Add(q.maxAge)), q.strongEnough(s) != nil:
 		return oauth.LoginAgain, nil

@@ -114,6 +114,28 @@ func TestPromptLoginAndMaxAge(t *testing.T) {
 	}
 }
 
+// Anybody gets a note by asking. One of before the person signed in is no password
+// for who finds their browser open later.
+func TestAnOldNoteIsNoSignIn(t *testing.T) {
+	t.Parallel()
+	second := int64(60)
+	for name, change := range map[string][]string{"prompt=login": {"prompt", "login"}, "max_age": {"max_age", "60"}, "default_max_age": nil} {
+		e := oauthtest.New(t, oauthtest.Options{})
+		web := e.Web()
+		if change == nil {
+			web = e.AddClient(oauth.Client{RedirectURIs: web.RedirectURIs, Metadata: oauth.ClientMetadata{DefaultMaxAge: &second}})
+		}
+		back := wantLogin(t, name, e.Anonymous().Authorize(oauthtest.Request(web, change...)), oauth.LoginNeeded)
+		e.Clock.Move(time.Minute)
+		alice := e.SignIn("alice")
+		if r := (view{alice}).get(back); r.RequestID() == "" {
+			t.Errorf("%s, at once: %d %q", name, r.StatusCode, r.Header.Get("Location"))
+		}
+		e.Clock.Move(6 * time.Minute)
+		wantLogin(t, name+", later", view{alice}.get(back), oauth.LoginAgain)
+	}
+}
+
 func TestMaxAgeNotReached(t *testing.T) {
 	t.Parallel()
 	e := oauthtest.New(t, oauthtest.Options{})
