@@ -21,10 +21,11 @@ func FuzzLocation(f *testing.F) {
 		f.Add("https://web.test/bye", state)
 		f.Add("https://web.test/bye?a=%41+b&c", state)
 		f.Add("com.example.app:/bye", state)
+		f.Add("https://web.test/bye?state=theirs&%73tate&x=y", state)
 	}
 	f.Fuzz(func(t *testing.T, uri, state string) {
 		registered, err := url.Parse(uri)
-		if err != nil || registered.Fragment != "" || registered.Opaque != "" || registered.Query().Has("state") {
+		if err != nil || registered.Fragment != "" || registered.Opaque != "" {
 			t.Skip()
 		}
 		got, err := url.Parse((&request{uri: uri, state: state}).location())
@@ -45,7 +46,9 @@ func FuzzLocation(f *testing.F) {
 			t.Fatalf("%q with %q: state %q", uri, state, query["state"])
 		}
 		query.Del("state")
-		if query.Encode() != registered.Query().Encode() {
+		own := registered.Query()
+		own.Del("state") // ours counts
+		if query.Encode() != own.Encode() {
 			t.Fatalf("%q with %q: the query is %s", uri, state, query.Encode())
 		}
 	})

@@ -117,14 +117,19 @@ func (q *request) location() string {
 }
 
 // withQuery puts parameters into a registered URI, whose own query is kept as it
-// was written.
+// was written, but for parameters of the same names: the client would find two.
 func withQuery(uri, query string) string {
-	base, fragment, hasFragment := strings.Cut(uri, "#")
-	separator := "?"
-	if strings.Contains(base, "?") {
-		separator = "&"
+	uri, fragment, hasFragment := strings.Cut(uri, "#")
+	base, own, _ := strings.Cut(uri, "?")
+	var pairs []string
+	for pair := range strings.SplitSeq(own, "&") {
+		raw, _, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(raw)
+		if pair != "" && err == nil && !strings.HasPrefix(query, name+"=") && !strings.Contains(query, "&"+name+"=") {
+			pairs = append(pairs, pair)
+		}
 	}
-	uri = base + separator + query
+	uri = base + "?" + strings.Join(append(pairs, query), "&")
 	if hasFragment {
 		uri += "#" + fragment
 	}
