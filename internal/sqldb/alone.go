@@ -54,6 +54,9 @@ func (db *DB) transaction(ctx context.Context, fn func(context.Context, *sql.Tx)
 	defer stay()
 	conn, tx, err := db.begin(ctx, life)
 	if err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err() // the driver says that life was ended
+		}
 		return fmt.Errorf("sqldb: begin: %w", Fault(err))
 	}
 	defer conn.Close()

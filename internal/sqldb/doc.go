@@ -31,7 +31,7 @@
 // context's error and its function never runs. On SQLite a function that has
 // begun runs to its end; on PostgreSQL its statements end with the context and
 // are undone. A commit, once begun, is waited for, so that a caller knows whether
-// its write happened. Only when the database has said nothing for half a minute
+// its write happened. Only when the database has said nothing for 45 seconds
 // after the caller's time was up is the caller told that the outcome is unknown;
 // the function may still be running then.
 //

@@ -20,8 +20,8 @@ const (
 	// must not grow.
 	maxWaiting = 4096
 	// patience is how long a caller whose time is up waits on for the outcome of
-	// what cannot be stopped any more.
-	patience = 30 * time.Second
+	// what cannot be stopped any more; net/http's own limits are a little longer.
+	patience = 45 * time.Second
 )
 
 // job is one function that waits to be run.

@@ -109,7 +109,8 @@ func (e *endpoint) answer(w http.ResponseWriter, r *http.Request) (*Answer, erro
 	if err != nil {
 		return nil, err
 	}
-	return e.sign(r.Context(), req, made)
+	// It is committed: now it must be answered, even if that took all the time.
+	return e.sign(context.WithoutCancel(r.Context()), req, made)
 }
 
 // known are the grant types of RFC 6749: one that is not on offer is refused to
