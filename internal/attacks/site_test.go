@@ -37,6 +37,8 @@ type options struct {
 	server   func(*valetkey.Config)
 	// postgres puts the rows into PostgreSQL, below two servers that take turns.
 	postgres bool
+	// meter counts what the database is asked for; there is one server then.
+	meter *meter
 }
 
 // site is a whole Valetkey on loopback with its cast.
@@ -125,7 +127,7 @@ func (s *site) start() {
 }
 
 func (s *site) servers() int {
-	if s.o.postgres {
+	if s.o.postgres && s.o.meter == nil {
 		return 2
 	}
 	return 1
@@ -138,15 +140,21 @@ func (s *site) settle() {
 	}
 }
 
-func (s *site) openDatabase() (*sql.DB, sqlstore.Dialect, error) {
+func (s *site) openDatabase() (db *sql.DB, dialect sqlstore.Dialect, err error) {
+	driver, source, dialect := "sqlite", sqlstore.SQLiteDSN(s.file), sqlstore.SQLite
 	if s.o.postgres {
-		db, err := sql.Open("pgx", s.dsn)
+		driver, source, dialect = "pgx", s.dsn, sqlstore.PostgreSQL
+	}
+	if s.o.meter != nil {
+		db = s.o.meter.open(s.o.postgres, source)
+	} else {
+		db, err = sql.Open(driver, source)
+	}
+	if s.o.postgres && err == nil {
 		db.SetMaxOpenConns(8)
 		db.SetMaxIdleConns(8)
-		return db, sqlstore.PostgreSQL, err
 	}
-	db, err := sql.Open("sqlite", sqlstore.SQLiteDSN(s.file))
-	return db, sqlstore.SQLite, err
+	return db, dialect, err
 }
 
 func (s *site) startNode() *node {
@@ -198,6 +206,12 @@ func (s *site) startNode() *node {
 	}
 	as, err := valetkey.New(config)
 	must(s.t, err)
+	if s.o.meter != nil { // a server remembers only while it reads what others have changed
+		ctx, stop := context.WithCancel(context.Background())
+		var running sync.WaitGroup
+		running.Go(func() { as.Start(ctx) })
+		s.t.Cleanup(func() { stop(); running.Wait() })
+	}
 	n.desk = as.Desk()
 
 	mux := http.NewServeMux()
