@@ -24,12 +24,13 @@ func newClasses() classes {
 
 // Load tells how busy the server is, by the class of work: "tokens" (the token
 // endpoint, revocation, pushed requests, device authorization, registration),
-// "lookups" (introspection, UserInfo), "pages", "api" and "fetches" (what is
-// fetched from clients). A request beyond a class's limits is refused with 503 and
-// Retry-After.
+// "lookups" (introspection, UserInfo), "pages" and "api"; and of what it asks of
+// clients' servers: "documents", "keys" and "notices" (of sessions that ended). A
+// request beyond a class's limits is refused with 503 and Retry-After.
 func (s *Server) Load() []oauth.Load {
 	c := s.classes
-	return []oauth.Load{c.tokens.Load(), c.lookups.Load(), c.pages.Load(), c.api.Load(), s.fetch.Load()}
+	return []oauth.Load{c.tokens.Load(), c.lookups.Load(), c.pages.Load(), c.api.Load(),
+		s.fetch.Load(), s.fetchKeys.Load(), s.post.Load()}
 }
 
 // mount is how routes are added to the table.

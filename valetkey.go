@@ -56,6 +56,7 @@ type Server struct {
 	guard *guard.Guard
 	// What clients sign is verified by keys that may have to be fetched.
 	fetch      *fetch.Fetcher
+	fetchKeys  *fetch.Fetcher
 	post       *fetch.Fetcher
 	clientKeys *clientkeys.Keys
 	clients    *clientauth.Authenticator
@@ -235,9 +236,11 @@ func (s *Server) buildGuard() (err error) {
 func (s *Server) buildClients() error {
 	// Each has places of its own: what strangers make us fetch, as slowly as they
 	// like, must not keep us from keys, nor either from telling of sessions that ended.
-	places := fetch.Config{Allow: s.cfg.FetchAllow, Roots: s.cfg.FetchRoots, Now: s.cfg.Now}
-	s.fetch, s.post = fetch.New(places), fetch.New(places)
-	s.clientKeys = clientkeys.New(clientkeys.Config{Fetch: fetch.New(places), Now: s.cfg.Now})
+	places := func(what string) *fetch.Fetcher {
+		return fetch.New(fetch.Config{For: what, Allow: s.cfg.FetchAllow, Roots: s.cfg.FetchRoots, Now: s.cfg.Now})
+	}
+	s.fetch, s.fetchKeys, s.post = places("documents"), places("keys"), places("notices")
+	s.clientKeys = clientkeys.New(clientkeys.Config{Fetch: s.fetchKeys, Now: s.cfg.Now})
 	c := clientauth.Config{
 		Store: s.cfg.Store, Live: s.live, Now: s.cfg.Now, Logger: s.cfg.Logger, AnySecretMethod: s.cfg.Compat.AnySecretMethod, Profile: s.cfg.Profile,
 		Issuer: s.cfg.Issuer, Keys: s.clientKeys, Resolve: s.resolveClient(),

@@ -42,6 +42,8 @@ type Resolver interface {
 
 // Config says what may be fetched. Now is required.
 type Config struct {
+	// For names what is fetched, in Load.
+	For string
 	// Allow lists host names, and networks as CIDR prefixes, that need not be public.
 	Allow []string
 	// Roots are the certificate authorities; nil: the system's.
@@ -72,7 +74,7 @@ func New(c Config) *Fetcher {
 	c.Timeout = min(cmp.Or(c.Timeout, longest), longest)
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
-	f := &Fetcher{cfg: c, allow: allow(c.Allow), room: overload.New("fetches", overload.Limits{InFlight: atOnce, Queue: atOnce, Wait: c.Timeout})}
+	f := &Fetcher{cfg: c, allow: allow(c.Allow), room: overload.New(c.For, overload.Limits{InFlight: atOnce, Queue: atOnce, Wait: c.Timeout})}
 	f.transport = &http.Transport{
 		Proxy:                  nil, // a proxy would resolve the name again
 		DialContext:            f.dial,
