@@ -94,12 +94,14 @@ func (a *Authenticator) Authenticate(r *http.Request, f form.Values) (*oauth.Cli
 	ctx := r.Context()
 	network := peer.From(ctx).Network()
 	source := given.clientID + "|" + network
-	if given.method != oauth.AuthNone && a.failures.over(source) {
-		return nil, respond.TooMany("Too many wrong client credentials came from this network. Wait a minute.")
-	}
 	client, err := a.verify(ctx, given, r.URL.Path)
 	var wrong *failure
 	if errors.As(err, &wrong) {
+		// Only who is wrong is told to wait: otherwise whoever shares a client's network,
+		// or its proxy, could lock it out.
+		if a.failures.over(source) {
+			return nil, respond.TooMany("Too many wrong client credentials came from this network. Wait a minute.")
+		}
 		a.failures.add(source)
 		if err := a.record(ctx, client, network, wrong.detail); err != nil {
 			return nil, err

@@ -9,7 +9,7 @@ import (
 const (
 	// burst wrong secrets are let through at once, then one every refill. A
 	// generated secret holds 178 random bits, so this is there to keep noise out
-	// of the audit trail rather than to protect the secret.
+	// of the audit trail, not to protect the secret: a right one is always taken.
 	burst  = 30
 	refill = 2 * time.Second
 	// mostSources bounds the memory; beyond it everything is forgotten.
