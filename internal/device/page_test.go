@@ -72,7 +72,7 @@ func TestE1_IsThisYou(t *testing.T) {
 	alice := e.SignIn("alice")
 	r := enter(alice, strings.ToLower(strings.ReplaceAll(code, "-", " ")))
 	wantWords(t, "the question", r, 200,
-		"Is this you?", "Living-room TV by Bob Builder ( tv.example ) asked to sign in", "2 minutes ago", "192.0.2.0/24", "TvApp/2.1",
+		"Is this you?", "Living-room TV by the user Bob Builder ( tv.example ) asked to sign in", "2 minutes ago", "192.0.2.0/24", "TvApp/2.1",
 		"The device is in another network than this browser.", "Does this code match the one on your device? "+code,
 		"Only continue if you started this on a device in front of you.", "will ever send you a code",
 		"You are signed in as Alice", "Read your records", "Change your records", "It stays connected when you are away",

@@ -17,8 +17,8 @@ type Consent struct {
 	// Request is the id of the authorization request that waits on the server.
 	Request string
 	Client  *oauth.Client
-	// Publisher is the display name of who registered the application; empty: the
-	// operator did.
+	// Publisher is the display name of the user who registered the application; empty:
+	// the operator did. Users choose their names, so pages say that it is one.
 	Publisher string
 	// RedirectURI is where the answer will go; the page shows its host.
 	RedirectURI string

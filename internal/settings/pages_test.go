@@ -126,7 +126,7 @@ func TestParity45_ThreePanelsWithEmptyStates(t *testing.T) {
 	s.authorize("maria", s.makeClient("eve", "Eve's App"), "deposit:write")
 	s.makeClient("maria", "Maria's App")
 	page = p.get("", http.StatusOK)
-	s.text(page, "nightly export", "expires", "never used", "deposit:write", "Maria&#39;s App", "Eve&#39;s App", "by <bdi>eve</bdi>")
+	s.text(page, "nightly export", "expires", "never used", "deposit:write", "Maria&#39;s App", "Eve&#39;s App", "by the user <bdi>eve</bdi>")
 	s.noText(s.as("eve").get("", http.StatusOK), "nightly export", "Maria&#39;s App")
 }
 
