@@ -190,6 +190,6 @@ func sizes(ctx context.Context, _ options, dir string, got budgets) (err error) 
 	if got[key("megabytes", "binary")], err = build(ctx, filepath.Join(dir, "whole")); err != nil {
 		return err
 	}
-	got[key("megabytes", "binary, stripped")], err = build(ctx, filepath.Join(dir, "stripped"), "-ldflags=-s -w")
+	got[key("megabytes", "binary: stripped")], err = build(ctx, filepath.Join(dir, "stripped"), "-ldflags=-s -w")
 	return err
 }

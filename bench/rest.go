@@ -29,7 +29,7 @@ func (b *bench) memory(name string, pid, limit int) {
 
 // inProcess is the guard in an API of the same process.
 func (b *bench) inProcess() error {
-	if !b.wanted("guard in process, warm", "guard in process, cold") {
+	if !b.wanted("guard in process: warm", "guard in process: cold") {
 		return nil
 	}
 	for _, c := range []struct {
@@ -38,8 +38,8 @@ func (b *bench) inProcess() error {
 		limit     time.Duration
 		allocs    int64
 	}{
-		{"guard in process, warm", nil, 2 * time.Microsecond, 2},
-		{"guard in process, cold", neverRemembers, 25 * time.Microsecond, 1 << 20},
+		{"guard in process: warm", nil, 2 * time.Microsecond, 2},
+		{"guard in process: cold", neverRemembers, 25 * time.Microsecond, 1 << 20},
 	} {
 		in, err := openInside(b.ctx, b.dir, fmt.Sprintf("inside%d", c.allocs), c.configure)
 		if err != nil {
@@ -123,7 +123,7 @@ func mustDir(dir string) string {
 
 // storm is signing in by password as fast as it goes, and introspection beside it.
 func (b *bench) storm() (err error) {
-	const login, beside = "login, argon2id", "introspection beside logins"
+	const login, beside = "login: argon2id", "introspection beside logins"
 	if !b.wanted(login, beside) {
 		return nil
 	}
@@ -184,7 +184,7 @@ func (b *bench) besideLogins(name string, t *target) error {
 
 // size is that of the program, and without its symbols.
 func (b *bench) size() error {
-	const whole, stripped = "binary", "binary, stripped"
+	const whole, stripped = "binary", "binary: stripped"
 	if !b.wanted(whole) {
 		return nil
 	}

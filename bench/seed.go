@@ -13,9 +13,9 @@ import (
 	"github.com/valetkey/valetkey/internal/mint"
 )
 
-// asked is how many of the seeded tokens are asked about. It is more than a
-// cache of the size of tokenPool would hold, and they lie all over the table.
-const asked = 20_000
+// asked is how many of the seeded tokens are kept to be asked about, at most. They
+// lie all over the table.
+const asked = 250_000
 
 // seeded is what was put into a database before its server started.
 type seeded struct {
