@@ -208,7 +208,7 @@ func (a *Authenticator) remembered(ctx context.Context, given credentials) *oaut
 }
 
 func (a *Authenticator) used(ctx context.Context, secretID string) {
-	if secretID == "" {
+	if secretID == "" || a.uses.Recent(secretID) {
 		return
 	}
 	a.uses.Record(ctx, secretID, func(ctx context.Context, now time.Time) error {
