@@ -79,7 +79,7 @@ To run it:       valetkey init --issuer https://id.example.org
 		newServe(env), newDev(env), newInit(env),
 		newUser(env), newClient(env), newToken(env), newScope(env),
 		newKey(env), newSecret(env), newFlow(env), newJWT(env),
-		newMigrate(env), newBackup(env), newConfig(env), newVersion(env),
+		newMigrate(env), newBackup(env), newDoctor(env), newConfig(env), newVersion(env),
 	)
 	// A group is of no use alone: its help names the use with a command only.
 	const both, either = "{{if .HasAvailableSubCommands}}\n  {{.CommandPath}} [command]{{end}}",

@@ -16,6 +16,7 @@
 //	3  what it names does not exist
 //	4  it is refused, and nothing was changed
 //	5  something it needs is not available: the database, the port
+//	6  valetkey doctor found a problem
 //
 // Secrets come from standard input or a file, never from arguments, which other
 // people on the machine can see.

@@ -19,6 +19,7 @@ const (
 	exitNotFound    = 3
 	exitRefused     = 4
 	exitUnavailable = 5
+	exitProblem     = 6
 )
 
 // usageError: the command line is wrong.

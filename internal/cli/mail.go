@@ -42,6 +42,18 @@ func (s smtp) Send(ctx context.Context, m accounts.Mail) error {
 	return nil
 }
 
+// hello connects and signs in, and sends nothing.
+func (s smtp) hello(ctx context.Context) error {
+	client, err := mail.NewClient(s.c.Host, s.options()...)
+	if err != nil {
+		return err
+	}
+	if err := client.DialWithContext(ctx); err != nil {
+		return err
+	}
+	return client.Close()
+}
+
 func (s smtp) options() []mail.Option {
 	options := []mail.Option{mail.WithPort(s.c.Port)}
 	switch s.c.TLS {

@@ -255,4 +255,5 @@ func TestKilled(t *testing.T)                               { script(t, "killed"
 func TestConfiguration(t *testing.T)                        { script(t, "config") }
 func TestFlows(t *testing.T)                                { script(t, "flow") }
 func TestJWT(t *testing.T)                                  { script(t, "jwt") }
+func TestDoctor(t *testing.T)                               { script(t, "doctor") }
 func TestBackup(t *testing.T)                               { script(t, "backup") }

@@ -2,8 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"log/slog"
-	"os"
 
 	"github.com/spf13/cobra"
 )
@@ -33,8 +31,6 @@ func serve(cmd *cobra.Command, s *settings) error {
 		return err
 	}
 	log := newLogger(env.Stderr, l.Log)
-	warnOpenFile(log, l.SecretFile("keyring"))
-
 	d, err := databaseOf(l)
 	if err != nil {
 		return err
@@ -49,12 +45,8 @@ func serve(cmd *cobra.Command, s *settings) error {
 		return err
 	}
 	defer h.close()
-	loose, err := h.store.DB().Durability(ctx)
-	if err != nil {
-		return unavailablef("%w", err)
-	}
-	for _, finding := range loose {
-		log.Warn("the database does not keep what it acknowledges: " + finding)
+	for _, f := range siteOf(env, h, nil).AtStart(ctx) {
+		log.Warn(f.Says, "check", f.Check)
 	}
 	if err := h.keys.EnsureActive(ctx); err != nil {
 		return unavailablef("%w", err)
@@ -74,14 +66,4 @@ func serve(cmd *cobra.Command, s *settings) error {
 	}
 	hl := &health{ping: h.store.Ping}
 	return h.run(ctx, listener, h.handler(hl, listener.Addr(), h.start()), hl)
-}
-
-// warnOpenFile says that other people on the machine can read a file of secrets.
-func warnOpenFile(log *slog.Logger, name string) {
-	if name == "" {
-		return
-	}
-	if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o077 != 0 {
-		log.Warn("other users of this machine can read the secret keys: chmod 600 "+name, "mode", info.Mode().Perm().String())
-	}
 }

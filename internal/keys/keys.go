@@ -145,6 +145,7 @@ type Key struct {
 	ActiveAt  time.Time // when it began to sign; zero: not yet
 	RetiredAt time.Time // zero before
 	ExpiresAt time.Time // when it is no longer published; zero before it retires
+	Fault     error     // why it cannot sign, although it should
 }
 
 // List returns every key of the ring, newest first, expired ones too.
@@ -162,8 +163,12 @@ func (k *Keys) List(ctx context.Context) ([]Key, error) {
 		if err != nil {
 			return nil, fmt.Errorf("signing key %s: %w", row.ID, err)
 		}
-		out = append(out, Key{ID: row.ID, Algorithm: row.Algorithm, State: row.State, SealedBy: by,
-			CreatedAt: row.CreatedAt, ActiveAt: row.ActiveAt, RetiredAt: row.RetiredAt, ExpiresAt: row.ExpiresAt})
+		key := Key{ID: row.ID, Algorithm: row.Algorithm, State: row.State, SealedBy: by,
+			CreatedAt: row.CreatedAt, ActiveAt: row.ActiveAt, RetiredAt: row.RetiredAt, ExpiresAt: row.ExpiresAt}
+		if row.State == store.KeyActive && k.cfg.Ring != nil {
+			_, key.Fault = k.open(row)
+		}
+		out = append(out, key)
 	}
 	return out, nil
 }

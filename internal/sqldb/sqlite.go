@@ -14,7 +14,7 @@ import (
 // server do not take it: SQLite keeps them apart by itself. A path on a network
 // file system is refused: SQLite's locks do not hold there.
 func LockFile(path string) (release func(), err error) {
-	if kind := networkFileSystem(filepath.Dir(path)); kind != "" {
+	if kind := NetworkFileSystem(path); kind != "" {
 		return nil, fmt.Errorf("the database %s lies on a network file system (%s), where SQLite loses data: move it to a local disk, or use PostgreSQL", path, kind)
 	}
 	name := path + "-lock"
@@ -27,6 +27,10 @@ func LockFile(path string) (release func(), err error) {
 	}
 	return release, nil
 }
+
+// NetworkFileSystem returns the kind of network file system that the file at path
+// lies on, or nothing: a local one, or one we cannot tell.
+func NetworkFileSystem(path string) string { return networkFileSystem(filepath.Dir(path)) }
 
 var errLocked = errors.New("locked by another process")
 
