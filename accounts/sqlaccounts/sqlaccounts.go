@@ -63,7 +63,7 @@ func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx accoun
 
 // exec runs one statement and returns how many rows it changed.
 func (s *Store) exec(ctx context.Context, text string, args ...any) (n int64, err error) {
-	err = s.db.Write(ctx, func(ctx context.Context, _ *sql.Tx) error {
+	err = s.db.WriteOne(ctx, func(ctx context.Context) error {
 		res, err := s.db.Read(ctx).ExecContext(ctx, text, args...)
 		if err != nil {
 			return fmt.Errorf("sqlaccounts: %w", sqldb.Fault(err))

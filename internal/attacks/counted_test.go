@@ -22,15 +22,15 @@ func (w work) minus(o work) work {
 }
 
 // meter counts the work of every connection of one database.
-type meter struct{ statements, commits, others atomic.Int64 }
+type meter struct{ statements, commits, implicit, others atomic.Int64 }
 
 func (m *meter) read() work {
 	s, c := m.statements.Load(), m.commits.Load()
-	return work{s, c, s + c + m.others.Load()}
+	return work{s, c + m.implicit.Load(), s + c + m.others.Load()}
 }
 
-// counted opens a database whose work the meter counts. What is written outside
-// a transaction commits by itself and is not seen to: the store writes nothing so.
+// open opens a database whose work the meter counts. What is written outside a
+// transaction commits by itself.
 func (m *meter) open(postgres bool, dsn string) *sql.DB {
 	var d driver.Driver = &sqlite.Driver{}
 	if postgres {
@@ -52,7 +52,7 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return meteredConn{conn.(fullConn), c.m}, nil
+	return &meteredConn{conn.(fullConn), c.m, false}, nil
 }
 
 // fullConn is what both drivers' connections do.
@@ -68,26 +68,31 @@ type fullConn interface {
 
 type meteredConn struct {
 	fullConn
-	m *meter
+	m    *meter
+	inTx bool
 }
 
-func (c meteredConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c *meteredConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	c.m.statements.Add(1)
+	if !c.inTx {
+		c.m.implicit.Add(1)
+	}
 	return c.fullConn.ExecContext(ctx, query, args)
 }
 
-func (c meteredConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+func (c *meteredConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	c.m.statements.Add(1)
 	return c.fullConn.QueryContext(ctx, query, args)
 }
 
-func (c meteredConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+func (c *meteredConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
 	c.m.others.Add(1)
 	tx, err := c.fullConn.BeginTx(ctx, o)
-	return meteredTx{tx, c.m}, err
+	c.inTx = err == nil
+	return meteredTx{tx, c}, err
 }
 
-func (c meteredConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+func (c *meteredConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	st, err := c.fullConn.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
@@ -96,7 +101,7 @@ func (c meteredConn) PrepareContext(ctx context.Context, query string) (driver.S
 }
 
 // CheckNamedValue lets the driver judge a value, if it does.
-func (c meteredConn) CheckNamedValue(v *driver.NamedValue) error {
+func (c *meteredConn) CheckNamedValue(v *driver.NamedValue) error {
 	if checker, ok := c.fullConn.(driver.NamedValueChecker); ok {
 		return checker.CheckNamedValue(v)
 	}
@@ -105,16 +110,18 @@ func (c meteredConn) CheckNamedValue(v *driver.NamedValue) error {
 
 type meteredTx struct {
 	driver.Tx
-	m *meter
+	c *meteredConn
 }
 
 func (t meteredTx) Commit() error {
-	t.m.commits.Add(1)
+	t.c.m.commits.Add(1)
+	t.c.inTx = false
 	return t.Tx.Commit()
 }
 
 func (t meteredTx) Rollback() error {
-	t.m.others.Add(1)
+	t.c.m.others.Add(1)
+	t.c.inTx = false
 	return t.Tx.Rollback()
 }
 

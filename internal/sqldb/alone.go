@@ -21,9 +21,14 @@ const (
 
 // writeAlone runs fn in a transaction of its own, again if the server asks.
 func (db *DB) writeAlone(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
+	return tryAgain(ctx, func() error { return db.transaction(ctx, fn) })
+}
+
+// tryAgain runs once, and again while the server asks for it.
+func tryAgain(ctx context.Context, once func() error) error {
 	pause := firstPause
 	for try := 1; ; try++ {
-		err := db.transaction(ctx, fn)
+		err := once()
 		if err == nil || try == maxTries || !mayTryAgain(err) {
 			return err
 		}

@@ -21,6 +21,8 @@
 // serialization failure, a deadlock, or a row that others inserted or deleted
 // between two looks.
 //
+// A write of one statement needs no BEGIN and COMMIT of its own there: [DB.WriteOne].
+//
 // The function therefore must not do input or output of its own, may run on
 // another goroutine, may run more than once, and must set what it returns to
 // its caller anew each time. A panic in it becomes an error.

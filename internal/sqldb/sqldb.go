@@ -82,6 +82,20 @@ func (db *DB) Write(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx
 	return db.writeAlone(ctx, fn)
 }
 
+// WriteOne runs fn, of which only the first statement changes anything, as Write
+// does. On PostgreSQL that statement is then a transaction by itself, and BEGIN and
+// COMMIT need not travel. If ctx ends meanwhile, or the connection does, the caller
+// does not learn whether it happened.
+func (db *DB) WriteOne(ctx context.Context, fn func(ctx context.Context) error) error {
+	if _, joined := ctx.Value(txKey{db}).(*sql.Tx); joined || db.dialect == SQLite {
+		return db.Write(ctx, func(ctx context.Context, _ *sql.Tx) error { return fn(ctx) })
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return tryAgain(ctx, func() error { return fn(ctx) })
+}
+
 // call runs fn inside tx. A panic comes back as an error.
 func (db *DB) call(ctx context.Context, tx *sql.Tx, fn func(context.Context, *sql.Tx) error) (err error) {
 	defer func() {

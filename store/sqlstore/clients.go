@@ -28,7 +28,7 @@ const sqlCreateClient = `INSERT INTO oauth_clients (` + clientColumns + `)
 
 // CreateClient implements [store.Clients].
 func (s *Store) CreateClient(ctx context.Context, c *oauth.Client) error {
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		n, err := s.insert(ctx, sqlCreateClient, c.ID, string(c.Type), c.Name, opt(c.Description), opt(c.Website),
 			opt(c.Owner), string(c.AuthMethod), texts(c.RedirectURIs), words(c.GrantTypes), words(c.Scopes),
 			words(c.DefaultScopes), c.RequirePKCE, c.FirstParty, c.Internal, c.Disabled,
@@ -88,7 +88,7 @@ const (
 
 // UpdateClient implements [store.Clients].
 func (s *Store) UpdateClient(ctx context.Context, c *oauth.Client) error {
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		n, err := s.insert(ctx, sqlUpdateClient, c.ID, string(c.Type), c.Name, opt(c.Description), opt(c.Website),
 			opt(c.Owner), string(c.AuthMethod), texts(c.RedirectURIs), words(c.GrantTypes), words(c.Scopes),
 			words(c.DefaultScopes), c.RequirePKCE, c.FirstParty, c.Internal, c.Disabled,
@@ -103,7 +103,7 @@ const sqlDeleteClient = `DELETE FROM oauth_clients WHERE id = $1`
 
 // DeleteClient implements [store.Clients].
 func (s *Store) DeleteClient(ctx context.Context, id string) error {
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		return require(s.change(ctx, sqlDeleteClient, id))
 	})
 }
@@ -147,7 +147,7 @@ const (
 
 // CreateClientSecret implements [store.Clients].
 func (s *Store) CreateClientSecret(ctx context.Context, c *oauth.ClientSecret) error {
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		n, err := s.insert(ctx, sqlCreateSecret, c.ID, c.ClientID, c.Hash[:], opt(c.Hint), opt(c.Sealed),
 			micros(c.CreatedAt), sqldb.Micros(c.ExpiresAt), sqldb.Micros(c.LastUsedAt))
 		return s.createdIn(ctx, n, err, sqlSecretExists, c.ID)
@@ -196,7 +196,7 @@ const sqlExpireSecrets = `UPDATE oauth_client_secrets SET expires_at = $3
 
 // ExpireClientSecrets implements [store.Clients].
 func (s *Store) ExpireClientSecrets(ctx context.Context, clientID, except string, at time.Time) error {
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		_, err := s.change(ctx, sqlExpireSecrets, clientID, except, micros(at))
 		return err
 	})

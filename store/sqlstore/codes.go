@@ -28,7 +28,7 @@ const (
 
 // CreateCode implements [store.Codes].
 func (s *Store) CreateCode(ctx context.Context, c *oauth.AuthorizationCode) error {
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		n, err := s.insert(ctx, sqlCreateCode, c.ID, c.Hash[:], c.GrantID, c.ClientID, c.Subject, words(c.Scopes),
 			opt(c.RedirectURI), opt(c.CodeChallenge), opt(c.Nonce), words(c.Resources),
 			micros(c.IssuedAt), micros(c.ExpiresAt), sqldb.Micros(c.UsedAt))
@@ -59,7 +59,7 @@ func (s *Store) UseCode(ctx context.Context, id string, now time.Time) error {
 // use runs an update that of many callers changes the row for one only, and
 // tells the others whether they came too late.
 func (s *Store) use(ctx context.Context, sqlUse, sqlUsed, id string, more ...any) error {
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		n, err := s.change(ctx, sqlUse, append([]any{id}, more...)...)
 		if err != nil || n > 0 {
 			return err

@@ -31,7 +31,7 @@ const (
 
 // CreateDeviceCode implements [store.Devices].
 func (s *Store) CreateDeviceCode(ctx context.Context, d *oauth.DeviceCode) error {
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		n, err := s.insert(ctx, sqlCreateDeviceCode, d.ID, d.Hash[:], d.UserCode, d.ClientID, words(d.Scopes),
 			words(d.Resources), opt(d.Network), opt(d.Agent), micros(d.IssuedAt), micros(d.ExpiresAt),
 			d.Interval.Microseconds(), sqldb.Micros(d.PolledAt), opt(d.Subject), opt(d.GrantID),
@@ -80,7 +80,7 @@ const sqlPollDeviceCode = `UPDATE oauth_device_codes SET polled_at = $2, poll_in
 
 // PollDeviceCode implements [store.Devices].
 func (s *Store) PollDeviceCode(ctx context.Context, id string, now time.Time, interval time.Duration) error {
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		return require(s.change(ctx, sqlPollDeviceCode, id, micros(now), interval.Microseconds()))
 	})
 }

@@ -21,7 +21,7 @@ const sqlRecordEvent = `INSERT INTO oauth_events (` + eventColumns + `) VALUES (
 
 // RecordEvent implements [oauth.Recorder].
 func (s *Store) RecordEvent(ctx context.Context, e oauth.Event) error {
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		// What strangers sent may be in here, and must not keep the event out.
 		return created(s.insert(ctx, sqlRecordEvent, e.ID, micros(e.At), string(e.Type), opt(printable(e.Actor)),
 			opt(printable(e.Subject)), opt(printable(e.ClientID)), opt(printable(e.TokenID)), opt(printable(e.Network)),

@@ -24,7 +24,7 @@ const (
 
 // CreateGrant implements [store.Grants].
 func (s *Store) CreateGrant(ctx context.Context, g *oauth.Grant) error {
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		n, err := s.insert(ctx, sqlCreateGrant, g.ID, g.ClientID, g.Subject, words(g.Scopes),
 			words(g.Resources), authentication(g.Authentication), opt(g.Claims),
 			micros(g.CreatedAt), sqldb.Micros(g.RevokedAt), sqldb.Micros(g.LastUsedAt))
@@ -59,7 +59,7 @@ const sqlRevokeGrant = `UPDATE oauth_grants SET revoked_at = COALESCE(revoked_at
 
 // RevokeGrant implements [store.Grants].
 func (s *Store) RevokeGrant(ctx context.Context, id string, now time.Time) error {
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		return require(s.change(ctx, sqlRevokeGrant, id, micros(now)))
 	})
 }
@@ -106,7 +106,7 @@ func (s *Store) touch(ctx context.Context, sqlIdle, sqlTouch string, args ...any
 	if err := s.row(ctx, sqlIdle, args[:2], &idle); err != nil || !idle {
 		return ignoreNotFound(err)
 	}
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		_, err := s.change(ctx, sqlTouch, args...)
 		return err
 	})

@@ -20,7 +20,7 @@ const sqlCreateKey = `INSERT INTO oauth_keys (` + keyColumns + `) VALUES ($1, $2
 
 // CreateKey implements [store.Keys].
 func (s *Store) CreateKey(ctx context.Context, k *store.SigningKey) error {
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		return created(s.insert(ctx, sqlCreateKey, k.ID, k.Algorithm, string(k.State), k.Sealed,
 			append([]byte{}, k.Public...), micros(k.CreatedAt), sqldb.Micros(k.ActiveAt), sqldb.Micros(k.RetiredAt), sqldb.Micros(k.ExpiresAt)))
 	})

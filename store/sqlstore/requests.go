@@ -29,7 +29,7 @@ const (
 
 // CreateRequest implements [store.Requests].
 func (s *Store) CreateRequest(ctx context.Context, r *oauth.AuthorizationRequest) error {
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		n, err := s.insert(ctx, sqlCreateRequest, r.ID, r.SessionID, r.Subject, r.ClientID, r.ResponseType, r.RedirectURI,
 			r.RedirectURISent, words(r.Scopes), opt(r.State), opt(r.CodeChallenge), opt(r.ResponseMode), opt(r.Nonce),
 			words(r.Resources), opt(r.Claims), authentication(r.Authentication), opt(r.PushedID),
@@ -71,7 +71,7 @@ const (
 
 // CreatePushedRequest implements [store.Requests].
 func (s *Store) CreatePushedRequest(ctx context.Context, r *oauth.PushedRequest) error {
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		n, err := s.insert(ctx, sqlCreatePushedRequest, r.ID, r.Hash[:], r.ClientID, document{r.Form}, words(r.Resources),
 			micros(r.CreatedAt), micros(r.ExpiresAt), sqldb.Micros(r.UsedAt))
 		return s.createdIn(ctx, n, err, sqlPushedRequestExists, r.ID)
@@ -101,7 +101,7 @@ const sqlSeenJTI = `INSERT INTO oauth_replays (id, expires_at) VALUES ($1, $3)
 
 // SeenJTI implements [store.Replays].
 func (s *Store) SeenJTI(ctx context.Context, key string, now, expires time.Time) error {
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		n, err := s.insert(ctx, sqlSeenJTI, key, micros(now), micros(expires))
 		if err == nil && n == 0 {
 			return store.ErrUsed

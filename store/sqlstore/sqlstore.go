@@ -110,6 +110,11 @@ func (s *Store) write(ctx context.Context, fn func(ctx context.Context) error) e
 	return s.db.Write(s.join(ctx), func(ctx context.Context, _ *sql.Tx) error { return fn(ctx) })
 }
 
+// writeOne runs fn like write; only its first statement changes anything.
+func (s *Store) writeOne(ctx context.Context, fn func(ctx context.Context) error) error {
+	return s.db.WriteOne(s.join(ctx), fn)
+}
+
 func (s *Store) join(ctx context.Context) context.Context {
 	if s.tx == nil {
 		return ctx

@@ -33,7 +33,7 @@ func (s *Store) CreateToken(ctx context.Context, t *oauth.Token) error {
 	if t.GrantID != "" { // the grant knows
 		client, subject = nil, nil
 	}
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		n, err := s.insert(ctx, sqlCreateToken, t.ID, string(t.Kind), t.Hash[:], opt(t.GrantID), client, subject,
 			words(t.Scopes), words(t.Resources), micros(t.IssuedAt), sqldb.Micros(t.ExpiresAt), sqldb.Micros(t.RevokedAt), sqldb.Micros(t.RotatedAt),
 			opt(t.SuccessorID), opt(t.Name), opt(t.Description), opt(t.Hint), t.Internal, sqldb.Micros(t.LastUsedAt), opt(t.LastUsedNetwork),
@@ -64,7 +64,7 @@ const sqlUpdateToken = `UPDATE oauth_tokens SET name = $2, description = $3, sco
 
 // UpdateToken implements [store.Tokens].
 func (s *Store) UpdateToken(ctx context.Context, t *oauth.Token) error {
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		return require(s.insert(ctx, sqlUpdateToken, t.ID, opt(t.Name), opt(t.Description), words(t.Scopes)))
 	})
 }
@@ -73,7 +73,7 @@ const sqlReplaceToken = `UPDATE oauth_tokens SET hash = $2, hint = $3, issued_at
 
 // ReplaceToken implements [store.Tokens].
 func (s *Store) ReplaceToken(ctx context.Context, t *oauth.Token) error {
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		return require(s.insert(ctx, sqlReplaceToken, t.ID, t.Hash[:], opt(t.Hint), micros(t.IssuedAt), sqldb.Micros(t.ExpiresAt)))
 	})
 }
@@ -94,7 +94,7 @@ const sqlRevokeToken = `UPDATE oauth_tokens SET revoked_at = COALESCE(revoked_at
 
 // RevokeToken implements [store.Tokens].
 func (s *Store) RevokeToken(ctx context.Context, id string, now time.Time) error {
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		return require(s.change(ctx, sqlRevokeToken, id, micros(now)))
 	})
 }
@@ -104,7 +104,7 @@ const sqlRevokeAccessTokens = `UPDATE oauth_tokens SET revoked_at = $2
 
 // RevokeAccessTokens implements [store.Tokens].
 func (s *Store) RevokeAccessTokens(ctx context.Context, grantID string, now time.Time) error {
-	return s.write(ctx, func(ctx context.Context) error {
+	return s.writeOne(ctx, func(ctx context.Context) error {
 		_, err := s.change(ctx, sqlRevokeAccessTokens, grantID, micros(now))
 		return err
 	})
