@@ -73,11 +73,12 @@ var rules = map[string]rule{
 	"accounts/sqlaccounts": {imports: "oauth accounts store/sqlstore internal/sqldb"},
 
 	// Where it comes together.
-	"":                {imports: "oauth store grant resource manage $helpers $rooms internal/pages internal/csrf internal/fetch internal/clientkeys internal/clientmeta internal/keyring internal/keys internal/claims internal/idtoken internal/accesstoken internal/cache internal/guard internal/issuer internal/overload", entry: true, global: true},
-	"internal/doctor": {imports: "oauth store internal/config internal/issuer internal/keys internal/sqldb"},
-	"internal/config": {imports: "oauth internal/issuer internal/keyring", external: "go.yaml.in/yaml"},
-	"internal/flow":   {imports: "internal/issuer", external: "golang.org/x/oauth2 github.com/go-jose/go-jose"}, // a client, of any server
-	"internal/cli": {imports: " oauth internal/flow internal/clientmeta store store/sqlstore store/memstore resource manage accounts accounts/sqlaccounts root $helpers internal/config internal/issuer internal/keyring internal/keys internal/pages internal/sqldb internal/csrf internal/ping internal/doctor",
+	"":                 {imports: "oauth store grant resource manage $helpers $rooms internal/pages internal/csrf internal/fetch internal/clientkeys internal/clientmeta internal/keyring internal/keys internal/claims internal/idtoken internal/accesstoken internal/cache internal/guard internal/issuer internal/overload", entry: true, global: true},
+	"internal/doctor":  {imports: "oauth store internal/config internal/issuer internal/keys internal/sqldb"},
+	"internal/metrics": {imports: "oauth internal/sqldb", external: "github.com/VictoriaMetrics/metrics"},
+	"internal/config":  {imports: "oauth internal/issuer internal/keyring", external: "go.yaml.in/yaml"},
+	"internal/flow":    {imports: "internal/issuer", external: "golang.org/x/oauth2 github.com/go-jose/go-jose"}, // a client, of any server
+	"internal/cli": {imports: " oauth internal/flow internal/clientmeta store store/sqlstore store/memstore resource manage accounts accounts/sqlaccounts root $helpers internal/config internal/issuer internal/keyring internal/keys internal/pages internal/sqldb internal/csrf internal/ping internal/doctor internal/metrics",
 		external: "github.com/jackc/pgx golang.org/x/oauth2 github.com/spf13 github.com/wneessen/go-mail golang.org/x/term golang.org/x/sys go.yaml.in/yaml", entry: true, global: true},
 	"cmd/valetkey": {imports: "internal/cli", external: "modernc.org/sqlite github.com/jackc/pgx", entry: true, global: true},
 

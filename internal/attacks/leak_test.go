@@ -219,7 +219,7 @@ func (s *site) tour() secrets {
 	return found
 }
 
-// No secret is where somebody reads it later: not in the log, not in any answer
+// No secret is where somebody reads it later: not in the log, metrics or traces, not in any answer
 // but the one that hands it over, and not in the database, its write-ahead log or
 // a backup.
 func TestLeaks(t *testing.T) {
@@ -257,10 +257,19 @@ func TestLeaks(t *testing.T) {
 		t.Errorf("the faults were not logged: %s", log[quiet:])
 	}
 
+	seen := s.seen.String() // metrics, and what traces are made of
+	for _, told := range []string{"Route:/oauth/token", `valetkey_sign_ins_total{result="wrong"}`, `valetkey_refusals_total{route="/oauth/token",code="server_error"}`} {
+		if !strings.Contains(seen, told) {
+			t.Errorf("the observer was not told: %s", told)
+		}
+	}
 	for name, secret := range found {
 		for _, text := range append(spelt(secret), hashes(secret)...) {
 			if strings.Contains(log, text) {
 				t.Errorf("the %s is in the log as %q", name, text)
+			}
+			if strings.Contains(seen, text) {
+				t.Errorf("the %s is told to observers as %q", name, text)
 			}
 		}
 		shown := 0

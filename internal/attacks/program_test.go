@@ -59,7 +59,7 @@ func startProgram(t *testing.T, settings ...string) *program {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan int, 1)
-	args := append([]string{"serve", "--config", filepath.Join(dir, "valetkey.yaml"), "--addr", "127.0.0.1:0", "--server-drain", "0s"}, settings...)
+	args := append([]string{"serve", "--config", filepath.Join(dir, "valetkey.yaml"), "--addr", "127.0.0.1:0", "--metrics-addr", "127.0.0.1:0", "--server-drain", "0s"}, settings...)
 	go func() { ended <- run(ctx, args...) }()
 	t.Cleanup(func() {
 		stop()

@@ -53,6 +53,7 @@ type site struct {
 	clock   *oauthtest.Clock
 	mails   *letterBox
 	log     *journal
+	seen    *observed // by the observer
 	http    http.RoundTripper
 	handler atomic.Value // http.Handler of the newest start
 
@@ -78,7 +79,7 @@ type node struct {
 func newSite(t *testing.T, o options) *site {
 	t.Helper()
 	s := &site{t: t, o: o, file: filepath.Join(t.TempDir(), "valetkey.db"), keyring: keyring.Line("test"),
-		clock: oauthtest.NewClock(), mails: &letterBox{}, log: &journal{}, operator: manage.Actor{Operator: true}}
+		clock: oauthtest.NewClock(), mails: &letterBox{}, log: &journal{}, seen: newObserved(), operator: manage.Actor{Operator: true}}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.handler.Load().(http.HandlerFunc)(w, r)
 	}))
@@ -179,7 +180,7 @@ func (s *site) startNode() *node {
 	}
 	doorConfig := accounts.Config{
 		Issuer: s.url, Store: people, Audit: st, OnDelete: st.DeleteSubject, Menu: valetkey.Menu(), Keyring: s.keyring,
-		Mailer: s.mails, Signup: true, Hash: hash, Now: s.clock.Now, Logger: s.logger(), Home: "/account/settings/applications/",
+		Mailer: s.mails, Signup: true, Hash: hash, Now: s.clock.Now, Logger: s.logger(), Observer: s.seen, Home: "/account/settings/applications/",
 	}
 	if s.o.door != nil {
 		s.o.door(&doorConfig)
@@ -193,7 +194,7 @@ func (s *site) startNode() *node {
 			{Name: "records:write", Group: "Records", Description: "Change your records"},
 			{Name: "root:everything", Group: "Root", Description: "Everything", Internal: true},
 		},
-		Now: s.clock.Now, Logger: s.logger(), TestEndpoints: true,
+		Now: s.clock.Now, Logger: s.logger(), Observer: s.seen, TestEndpoints: true,
 	}
 	if s.o.password {
 		config.Password = n.door.VerifyPassword

@@ -23,14 +23,19 @@ type Env struct {
 	Now            func() time.Time
 	// Program is how the person called us, for lines to paste. Empty: valetkey.
 	Program string
+	// NewTracer makes what sends traces to an OTLP endpoint. Nil: there is no tracing.
+	NewTracer func(ctx context.Context, endpoint, version string) (Tracer, error)
 
 	// lines reads Stdin: commands that ask twice must share one buffer.
 	lines *bufio.Reader
 }
 
 // Main runs the command of this process and returns its exit code.
-func Main() int {
-	env := &Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Now: time.Now, Program: program(os.Args[0])}
+func Main() int { return MainWith(nil) }
+
+// MainWith is Main with tracing.
+func MainWith(newTracer func(ctx context.Context, endpoint, version string) (Tracer, error)) int {
+	env := &Env{NewTracer: newTracer, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Now: time.Now, Program: program(os.Args[0])}
 	return Run(context.Background(), env, os.Args[1:])
 }
 

@@ -173,6 +173,7 @@ func devSettings(path, addr string) (*config.Loaded, error) {
 		"scopes": `[{name: test:scope, group: Test, title: Test scope, description: Read the sample resource and the test endpoints},
 			{name: test:internal, group: Test, title: Internal test scope, description: Only the operator can give this away, internal: true}]`,
 		"server-drain": "0s",
+		"metrics-addr": "off",
 		"log-format":   "text",
 	}})
 }

@@ -39,7 +39,8 @@ type house struct {
 	door     *accounts.Accounts
 	server   *valetkey.Server
 	keys     *keys.Keys
-	ring     *keyring.Ring // nil: no keyring is configured
+	ring     *keyring.Ring  // nil: no keyring is configured
+	observer oauth.Observer // nil: nobody is told of requests
 }
 
 // parts is what the configuration does not say.
@@ -48,6 +49,26 @@ type parts struct {
 	dev bool
 	// migrate makes the tables, or brings them up to date.
 	migrate bool
+	private *private // nil: nothing is counted
+	tracer  Tracer   // nil: nothing is traced
+}
+
+// observer is told of requests to the door and to the server; nil: nobody is.
+func (p parts) observer() oauth.Observer {
+	var all observers
+	if p.private != nil {
+		all = append(all, p.private.metrics)
+	}
+	if p.tracer != nil {
+		all = append(all, p.tracer)
+	}
+	switch len(all) {
+	case 0:
+		return nil
+	case 1:
+		return all[0]
+	}
+	return all
 }
 
 // operator is who acts by the command line.
@@ -55,13 +76,13 @@ var operator = manage.Actor{Operator: true}
 
 // openHouse opens the database and builds the rest. Close it.
 func openHouse(ctx context.Context, env *Env, l *config.Loaded, p parts) (_ *house, err error) {
-	h := &house{env: env, loaded: l, log: p.log}
+	h := &house{env: env, loaded: l, log: p.log, observer: p.observer()}
 	defer func() {
 		if err != nil {
 			h.close()
 		}
 	}()
-	if err := h.openDatabase(ctx, p.migrate); err != nil {
+	if err := h.openDatabase(ctx, p); err != nil {
 		return nil, err
 	}
 	if l.Keyring != "" {
@@ -109,13 +130,16 @@ func openExisting(env *Env, l *config.Loaded) (*house, error) {
 // openDatabase opens the database. It is made, or brought up to date, only if
 // asked: a command must not change the tables below a running server of an
 // older version.
-func (h *house) openDatabase(ctx context.Context, migrate bool) error {
+func (h *house) openDatabase(ctx context.Context, p parts) error {
 	s, err := openStore(h.env, h.loaded)
 	if err != nil {
 		return err
 	}
 	h.db, h.store, h.people, h.database = s.db, s.store, s.people, s.database
-	if !migrate {
+	if p.private != nil {
+		h.store.DB().Watch(p.private.metrics.Watcher(h.env.Now))
+	}
+	if !p.migrate {
 		return h.requireMigrated(ctx)
 	}
 	if err := h.database.private(); err != nil {
@@ -174,7 +198,7 @@ func (h *house) doorConfig(dev bool) accounts.Config {
 	return accounts.Config{
 		Issuer: h.issuer(), Store: h.people, Product: c.Product, Home: "/account/settings/applications/",
 		Menu: valetkey.Menu(), Templates: h.templates(), Keyring: c.Keyring, Audit: h.store,
-		Mailer: newMailer(c.Mail), OnDelete: h.store.DeleteSubject, Logger: h.log,
+		Mailer: newMailer(c.Mail), OnDelete: h.store.DeleteSubject, Logger: h.log, Observer: h.observer,
 		SessionEnded:   func(ctx context.Context, sids ...string) error { return h.server.EndSession(ctx, sids...) },
 		UserChanged:    func(subject string) { h.server.UserChanged(subject) },
 		SessionChanged: func(w http.ResponseWriter) { h.server.SessionChanged(w) },
@@ -191,7 +215,7 @@ func (h *house) serverConfig(dev bool) valetkey.Config {
 	out := valetkey.Config{
 		Issuer: h.issuer(), Store: h.store, Login: h.door, Logout: h.door.Logout, Users: h.door, Scopes: h.scopes(),
 		Keyring: c.Keyring, Product: c.Product, TokenPrefix: c.TokenPrefix, Templates: h.templates(),
-		Menu: h.door.Menu(), TrustedProxies: c.Server.TrustedProxies, Logger: h.log, Now: h.env.Now,
+		Menu: h.door.Menu(), TrustedProxies: c.Server.TrustedProxies, Observer: h.observer, Logger: h.log, Now: h.env.Now,
 		Lifetimes: valetkey.Lifetimes{
 			Code: c.Lifetimes.Code.Std(), AccessToken: c.Lifetimes.AccessToken.Std(), IDToken: c.Lifetimes.IDToken.Std(),
 			RefreshToken: c.Lifetimes.RefreshToken.Std(), RefreshRepeat: c.Lifetimes.RefreshRepeat.Std(),

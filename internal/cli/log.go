@@ -22,9 +22,9 @@ func newLogger(w io.Writer, c config.Log) *slog.Logger {
 	}
 	options := &slog.HandlerOptions{Level: level, ReplaceAttr: strikeOut}
 	if c.Format == "text" {
-		return slog.New(slog.NewTextHandler(w, options))
+		return slog.New(traced{slog.NewTextHandler(w, options)})
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	return slog.New(traced{slog.NewJSONHandler(w, options)})
 }
 
 // minted matches what package mint makes, of whatever brand.

@@ -66,7 +66,13 @@ func script(t *testing.T, name string) {
 		Setup: func(env *testscript.Env) error {
 			port, err := freePort()
 			env.Setenv("ADDR", "127.0.0.1:"+port)
+			env.Setenv("VALETKEY_METRICS_ADDR", "127.0.0.1:0") // scripts run beside each other
 			env.Setenv("SITE", "http://127.0.0.1:"+port)
+			private, err := freePort()
+			if err != nil {
+				return err
+			}
+			env.Setenv("METRICS", "127.0.0.1:"+private)
 			env.Values[heldKey{}] = map[string]*held{}
 			return err
 		},
@@ -248,6 +254,7 @@ func TestUsers(t *testing.T)                                { script(t, "user") 
 func TestClients(t *testing.T)                              { script(t, "client") }
 func TestClientMetadata(t *testing.T)                       { script(t, "metadata") }
 func TestFirstCommands(t *testing.T)                        { script(t, "first") }
+func TestPrivate(t *testing.T)                              { script(t, "private") }
 func TestServe(t *testing.T)                                { script(t, "serve") }
 func TestIssuerWithPath(t *testing.T)                       { script(t, "path") }
 func TestStop(t *testing.T)                                 { script(t, "stop") }

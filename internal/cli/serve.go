@@ -40,7 +40,18 @@ func serve(cmd *cobra.Command, s *settings) error {
 		return err
 	}
 	defer unlock()
-	h, err := openHouse(ctx, env, l, parts{log: log, migrate: true})
+	private, err := openPrivate(l.Metrics)
+	if err != nil {
+		return err
+	}
+	if private != nil {
+		defer private.listener.Close()
+	}
+	tracer, err := newTracer(ctx, env, l)
+	if err != nil {
+		return err
+	}
+	h, err := openHouse(ctx, env, l, parts{log: log, migrate: true, private: private, tracer: tracer})
 	if err != nil {
 		return err
 	}
@@ -65,5 +76,13 @@ func serve(cmd *cobra.Command, s *settings) error {
 		fmt.Fprintf(env.Stdout, "There is no account yet. Make the first administrator within an hour at\n\n    %s\n\n", link)
 	}
 	hl := &health{ping: h.store.Ping}
-	return h.run(ctx, listener, h.handler(hl, listener.Addr(), h.start()), hl)
+	if private != nil {
+		defer private.serve(h, hl)()
+	}
+	handler := h.handler(hl, listener.Addr(), h.start())
+	if tracer != nil {
+		defer flush(tracer, log)
+		handler = tracer.Wrap(handler)
+	}
+	return h.run(ctx, listener, handler, hl)
 }

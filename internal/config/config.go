@@ -47,6 +47,8 @@ type Config struct {
 	Compat         Compat         `key:"compat" doc:"Old behaviour of Invenio-OAuth2Server, each switch weaker than the default. Turn on only what an existing client needs."`
 	Mail           Mail           `key:"mail" doc:"How mails (password reset, address confirmation) are sent. Without mail.host there are none, and the pages that need them say so."`
 	Server         Server         `key:"server" doc:"The HTTP server."`
+	Metrics        Metrics        `key:"metrics" doc:"What whoever runs the server may see of it, on an address of its own: /metrics for Prometheus, /debug/pprof/, /debug/flightrecorder, /healthz and /readyz. docs/operations.md explains them."`
+	Tracing        Tracing        `key:"tracing" doc:"Traces for OpenTelemetry. Only contrib/valetkey-otel can do this: the program is twice as large with it."`
 	Log            Log            `key:"log" doc:"The log on standard error. It never holds a secret."`
 }
 
@@ -166,6 +168,21 @@ type Server struct {
 	Grace          Duration       `key:"grace" doc:"After that: how long requests in flight may take to finish."`
 }
 
+// Metrics is the private listener.
+type Metrics struct {
+	Addr           string `key:"addr" doc:"Address and port for it, which must be on loopback because nobody is asked who they are; port 0 takes any, off means none. A second server on the same machine needs another."`
+	Expose         bool   `key:"expose" doc:"Let metrics.addr be an address that other machines reach. Profiles tell much about a process: see to it that only your own can."`
+	FlightRecorder bool   `key:"flight_recorder" doc:"Remember in detail what the process did in the last ten seconds, for /debug/flightrecorder. It takes some memory, and a few per cent of the processors."`
+}
+
+// Off as metrics.addr means that there is no such listener.
+const Off = "off"
+
+// Tracing is where spans go.
+type Tracing struct {
+	Endpoint string `key:"otlp_endpoint" example:"http://127.0.0.1:4318" doc:"URL of a collector that takes OTLP over HTTP; empty: nothing is traced."`
+}
+
 // Log shapes the log.
 type Log struct {
 	Level  string `key:"level" enum:"debug|info|warn|error" doc:"Least severe entries that are written."`
@@ -195,6 +212,7 @@ func Default() Config {
 		JWT:            JWT{Header: "X-CSRF-Token", Lifetime: hour},
 		Mail:           Mail{Port: 587, TLS: "starttls"},
 		Server:         Server{Drain: 2 * second, Grace: 10 * second},
+		Metrics:        Metrics{Addr: "127.0.0.1:9098"},
 		Log:            Log{Level: "info", Format: "json", Access: true},
 	}
 }

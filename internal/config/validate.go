@@ -60,6 +60,8 @@ func (l *Loaded) Validate() error {
 		{"mail.port", checkMailPort},
 		{"server.hosts", checkHosts},
 		{"server.tls_cert", checkTLS},
+		{"metrics.addr", checkMetrics},
+		{"tracing.otlp_endpoint", checkTracing},
 	} {
 		if err := check.rule(&l.Config); err != nil {
 			return &Error{check.key + " (" + l.Origin(check.key) + ")", err}
@@ -75,6 +77,36 @@ func checkAddr(c *Config) error {
 	}
 	if err != nil {
 		return fmt.Errorf("%q is not an address and a port such as 127.0.0.1:8080", c.Addr)
+	}
+	return nil
+}
+
+// checkMetrics: whoever reaches the address may read profiles.
+func checkMetrics(c *Config) error {
+	a := c.Metrics.Addr
+	if a == Off {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(a)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil {
+		return fmt.Errorf("%q is not an address and a port such as 127.0.0.1:9098, nor off", a)
+	}
+	if !issuer.Loopback(host) && !c.Metrics.Expose {
+		return fmt.Errorf("%s can be reached from other machines, and nobody is asked there who they are. Choose a loopback address, or set metrics.expose and keep strangers off", a)
+	}
+	return nil
+}
+
+func checkTracing(c *Config) error {
+	e := c.Tracing.Endpoint
+	if e == "" {
+		return nil
+	}
+	if u, err := url.Parse(e); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
+		return fmt.Errorf("%q is not a URL such as http://127.0.0.1:4318", e)
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func NewSiteOn(ctx context.Context, binary, dir, db string) (*Site, error) {
 		return nil, err
 	}
 	s := &Site{Binary: binary, Dir: dir, Addr: addr, Issuer: "http://" + addr}
-	s.Env = []string{"VALETKEY_ADDR=" + addr, "VALETKEY_LOG_ACCESS=false", "VALETKEY_SERVER_DRAIN=0s"}
+	s.Env = []string{"VALETKEY_ADDR=" + addr, "VALETKEY_METRICS_ADDR=127.0.0.1:0", "VALETKEY_LOG_ACCESS=false", "VALETKEY_SERVER_DRAIN=0s"}
 	args := []string{"init", "--issuer", s.Issuer}
 	if db != "" {
 		args = append(args, "--db", db)

@@ -21,7 +21,12 @@ const (
 
 // writeAlone runs fn in a transaction of its own, again if the server asks.
 func (db *DB) writeAlone(ctx context.Context, fn func(context.Context, *sql.Tx) error) error {
-	return tryAgain(ctx, func() error { return db.transaction(ctx, fn) })
+	return tryAgain(ctx, func() error {
+		began := db.start()
+		err := db.transaction(ctx, fn)
+		db.committed(began, 1, err)
+		return err
+	})
 }
 
 // tryAgain runs once, and again while the server asks for it.

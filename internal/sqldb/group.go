@@ -143,7 +143,11 @@ func (db *DB) lead() {
 func (db *DB) commitGroup() {
 	var group []*job
 	outcome := errEnded // until the commit says otherwise
+	began := db.start()
 	defer func() {
+		if len(group) > 0 {
+			db.committed(began, len(group), outcome)
+		}
 		for _, j := range group {
 			if j.err == nil {
 				j.err = outcome

@@ -33,6 +33,7 @@ type DB struct {
 	dialect Dialect
 	writers queue
 	texts   statements
+	watcher *Watcher // nil: nobody watches
 }
 
 // New wraps pool. On SQLite its connections must begin transactions with BEGIN
@@ -131,6 +132,27 @@ type querier struct {
 }
 
 func (q querier) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	began := q.db.start()
+	res, err := q.exec(ctx, query, args)
+	q.db.ran(began, err)
+	return res, err
+}
+
+func (q querier) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	began := q.db.start()
+	rows, err := q.query(ctx, query, args)
+	q.db.ran(began, err)
+	return rows, err
+}
+
+func (q querier) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	began := q.db.start()
+	row := q.queryRow(ctx, query, args)
+	q.db.ran(began, row.Err())
+	return row
+}
+
+func (q querier) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
 	ctx = q.context(ctx)
 	if st := q.db.prepared(ctx, q.tx, query); st != nil {
 		return st.ExecContext(ctx, args...)
@@ -138,7 +160,7 @@ func (q querier) ExecContext(ctx context.Context, query string, args ...any) (sq
 	return q.plain().ExecContext(ctx, query, args...)
 }
 
-func (q querier) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (q querier) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
 	ctx = q.context(ctx)
 	if st := q.db.prepared(ctx, q.tx, query); st != nil {
 		return st.QueryContext(ctx, args...)
@@ -154,7 +176,7 @@ func (q querier) QueryContext(ctx context.Context, query string, args ...any) (*
 	return rows, err
 }
 
-func (q querier) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+func (q querier) queryRow(ctx context.Context, query string, args []any) *sql.Row {
 	ctx = q.context(ctx)
 	if st := q.db.prepared(ctx, q.tx, query); st != nil {
 		return st.QueryRowContext(ctx, args...)
