@@ -1,12 +1,32 @@
 package accounts
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	_ "time/tzdata"
 
 	"github.com/valetkey/valetkey/oauth"
 )
+
+// The list holds the zones of the database that Go brings along, and they are ones.
+func TestZones(t *testing.T) {
+	t.Parallel()
+	if n := len(zones()); n < 400 || !slices.IsSorted(zones()) {
+		t.Errorf("%d zones, sorted: %v", n, slices.IsSorted(zones()))
+	}
+	for _, name := range zones() {
+		if _, err := time.LoadLocation(name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"", "Local", "Paris", "europe/paris", "Europe", "Europe/Paris\n", "../etc/passwd"} {
+		if _, wrong := zone(name); wrong == "" {
+			t.Errorf("%q is taken for a time zone", name)
+		}
+	}
+}
 
 var claimsNow = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 

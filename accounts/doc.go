@@ -26,8 +26,8 @@
 // preferred_username. The latter is a matter of taste by the specification
 // (Core §5.7), yet many applications tell people apart by it, and would take
 // whoever chose the name of another for the other. [Accounts.SetProfile] sets
-// both. Time zones are checked against the machine's own database; a program that
-// runs where there is none imports time/tzdata.
+// both. Time zones are checked against the names of the IANA database, which this
+// package brings along.
 //
 // # Signing in
 //
