@@ -13,8 +13,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/valetkey/valetkey/internal/livetest"
 )
 
 // duration reads a time from the environment.
@@ -190,26 +188,6 @@ func TestSignInStorm(t *testing.T) {
 	if since == 0 || during == 0 || refused > 0 {
 		t.Errorf("%d sign-ins; %d introspections done and %d refused; want none refused", since, during, refused)
 	}
-}
-
-// signIn signs the person in with a browser that has never been here.
-func (v *traffic) signIn() error {
-	visitor := livetest.NewVisitor(person, v.client.Transport)
-	page, err := visitor.Open(v.site.Issuer + "/login/")
-	if err != nil {
-		return err
-	}
-	if err := judge(page.Status, page.Header, page.Body); err != nil {
-		return err
-	}
-	page, err = visitor.Send(page.Form().Set("username", person.Email).Set("password", person.Password))
-	if err != nil {
-		return err
-	}
-	if page.Status == http.StatusTooManyRequests && page.Header.Get("Retry-After") != "" {
-		return errUnavailable
-	}
-	return judge(page.Status, page.Header, page.Body)
 }
 
 // verifySome is verify for the first n tokens.

@@ -76,6 +76,10 @@ func newTraffic(ctx context.Context, site *livetest.Site) (*traffic, error) {
 	v.add("revoke", v.revoke)
 	v.add("introspect", v.introspect)
 	v.add("page", v.page)
+	v.add("sign in", func(ctx context.Context) error {
+		pause(ctx, 200*time.Millisecond) // each takes a processor for a while
+		return v.signIn()
+	})
 	for range 2 {
 		token, err := v.visitor.Token(ctx, v.public)
 		if err != nil {
@@ -282,6 +286,26 @@ func (v *traffic) page(context.Context) error {
 	v.took(begin)
 	if page.Status == http.StatusOK && page.URL.Path != "/account/settings/applications/" {
 		return fmt.Errorf("signed out: sent to %v", page.URL)
+	}
+	return judge(page.Status, page.Header, page.Body)
+}
+
+// signIn signs the person in with a browser that has never been here.
+func (v *traffic) signIn() error {
+	visitor := livetest.NewVisitor(person, v.client.Transport)
+	page, err := visitor.Open(v.site.Issuer + "/login/")
+	if err != nil {
+		return err
+	}
+	if err := judge(page.Status, page.Header, page.Body); err != nil {
+		return err
+	}
+	page, err = visitor.Send(page.Form().Set("username", person.Email).Set("password", person.Password))
+	if err != nil {
+		return err
+	}
+	if page.Status == http.StatusTooManyRequests && page.Header.Get("Retry-After") != "" {
+		return errUnavailable
 	}
 	return judge(page.Status, page.Header, page.Body)
 }
