@@ -7,10 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 )
-
-// uncached makes a server ask the database every time.
-const uncached = "VALETKEY_REVOCATION_BOUND=0s"
 
 // bench is one run over the whole table.
 type bench struct {
@@ -163,14 +161,7 @@ func (b *bench) onPostgres() (err error) {
 
 // growth is introspection that asks the database, in a small table and in a large one.
 func (b *bench) growth() (err error) {
-	const (
-		// The token is looked up in the database, and its client is in memory, as
-		// it is with the floor.
-		once = "introspection: token asked once"
-		// Nothing is in memory: revocation_bound is 0.
-		cold, large = "introspection: cold", "introspection: cold in a large table"
-		size        = "row of a token"
-	)
+	const size = "row of a token"
 	if !b.wanted(once, cold, large, size) {
 		return nil
 	}
@@ -179,34 +170,64 @@ func (b *bench) growth() (err error) {
 		return err
 	}
 	defer floor.stop()
-	few, _, err := b.seededTarget(10_000, uncached)
+	few, _, err := b.seededSite(10_000)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, few.stop()) }()
-	many, bytes, err := b.seededTarget(b.o.rows, uncached)
+	many, bytes, err := b.seededSite(b.o.rows)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, many.stop()) }()
-	usual, _, err := b.seededTarget(b.o.rows)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, usual.stop()) }()
 	b.figure(size, fmt.Sprintf("%.0f bytes with its indexes, of %d", bytes, b.o.rows), "<= 350 bytes", bytes <= 350)
-	below := few.introspect(few.tokens)
+	if err := b.uncached(few, many, floor); err != nil {
+		return err
+	}
+	t, err := many.start()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.stop()) }()
+	return b.run(row{once, 32, t.introspect(many.tokens), floor.introspect("/introspect", "/token"), 0.65, 0})
+}
+
+const (
+	// The token is looked up in the database, and its client is in memory, as it is
+	// with the floor.
+	once = "introspection: token asked once"
+	// Nothing is in memory: revocation_bound is 0.
+	cold, large = "introspection: cold", "introspection: cold in a large table"
+)
+
+// uncached runs both with nothing in memory.
+func (b *bench) uncached(few, many *seededSite, floor *child) (err error) {
+	const nothing = "VALETKEY_REVOCATION_BOUND=0s"
+	small, err := few.start(nothing)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, small.stop()) }()
+	big, err := many.start(nothing)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, big.stop()) }()
+	below := small.introspect(few.tokens)
 	return b.run(
-		row{once, 32, usual.introspect(usual.tokens), floor.introspect("/introspect", "/token"), 0.65, 0},
-		row{cold, 32, few.introspect(few.tokens), floor.introspect("/introspect", "/token"), 0, 4000},
-		row{large, 32, many.introspect(many.tokens), &below, 0.90, 0},
-		row{large, 1, many.introspect(many.tokens), &below, 0.90, 0},
+		row{cold, 32, small.introspect(few.tokens), floor.introspect("/introspect", "/token"), 0, 4000},
+		row{large, 32, big.introspect(many.tokens), &below, 0.90, 0},
+		row{large, 1, big.introspect(many.tokens), &below, 0.90, 0},
 	)
 }
 
-// seededTarget starts the program on that many tokens.
-func (b *bench) seededTarget(n int, env ...string) (*seededSite, float64, error) {
-	site, err := newSite(b.ctx, b.binary, b.directory(), "", env...)
+// seededSite is an installation with tokens in it.
+type seededSite struct {
+	*target // not running
+	tokens  []string
+}
+
+// seededSite makes one with n tokens, and tells how many bytes each takes.
+func (b *bench) seededSite(n int) (*seededSite, float64, error) {
+	site, err := newSite(b.ctx, b.binary, b.directory(), "")
 	if err != nil {
 		return nil, 0, err
 	}
@@ -215,20 +236,18 @@ func (b *bench) seededTarget(n int, env ...string) (*seededSite, float64, error)
 		return nil, 0, err
 	}
 	put, err := seed(b.ctx, databaseFile(site), t.service.ClientID, n)
-	if err != nil {
-		return nil, 0, err
-	}
-	running, err := startTarget(b.ctx, site)
-	if err != nil {
-		return nil, 0, err
-	}
-	running.service = t.service
-	return &seededSite{running, put.tokens}, put.bytes, nil
+	return &seededSite{t, put.tokens}, put.bytes, err
 }
 
-type seededSite struct {
-	*target
-	tokens []string
+// start runs the program on it, with these settings besides.
+func (s *seededSite) start(env ...string) (*target, error) {
+	site := *s.site
+	site.Env = append(slices.Clone(site.Env), env...)
+	t, err := startTarget(s.ctx, &site)
+	if err == nil {
+		t.service = s.service
+	}
+	return t, err
 }
 
 // pages are the rows about people.
