@@ -22,7 +22,8 @@
 //
 // Another test reads a trace of the system calls: between the last write to a
 // SQLite file and the reply that promises it, the disk was waited for. A third
-// copies the database while the load runs, and restores the copy.
+// copies the database while the load runs, and restores the copy. A fourth lets 64
+// requests race against two servers on one PostgreSQL.
 //
 // go test runs a few cycles; VALETKEY_CRASH_CYCLES sets how many on SQLite, a
 // third and a fifth of it are the others. A failing run prints its seed, and
