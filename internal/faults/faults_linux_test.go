@@ -71,13 +71,14 @@ func binary(t *testing.T) string {
 	return program.path
 }
 
-// start runs a server on the database, with traffic for it.
-func start(t *testing.T, dir, db string) (*livetest.Server, *traffic) {
+// start runs a server on the database, with further settings, and traffic for it.
+func start(t *testing.T, dir, db string, env ...string) (*livetest.Server, *traffic) {
 	t.Helper()
 	site, err := livetest.NewSiteOn(t.Context(), binary(t), dir, db)
 	if err != nil {
 		t.Fatal(err)
 	}
+	site.Env = append(site.Env, env...)
 	server, err := site.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)

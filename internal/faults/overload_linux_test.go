@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/valetkey/valetkey/internal/livetest"
 )
 
 // duration reads a time from the environment.
@@ -202,18 +205,25 @@ func (v *traffic) verifySome(t *testing.T, n int) {
 	v.verify(t)
 }
 
-// Under the same work for a long time the server takes no more memory and keeps no
-// more files open than after a while. VALETKEY_SOAK sets how long.
+// Under the same work for a long time the server takes no more memory, keeps no more
+// files open and leaves no more goroutines behind than after a while. VALETKEY_SOAK
+// sets how long.
 func TestSoak(t *testing.T) {
-	server, v := start(t, t.TempDir(), "")
+	private, err := livetest.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, v := start(t, t.TempDir(), "", "VALETKEY_METRICS_ADDR="+private)
 	lasts := duration(t, "VALETKEY_SOAK", 4*time.Second)
-	type sample struct{ files, memory int }
+	type sample struct{ files, goroutines, memory int }
 	measure := func() sample {
+		v.client.CloseIdleConnections() // each is a file and a goroutine
+		time.Sleep(300 * time.Millisecond)
 		files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", server.PID))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return sample{len(files), status(t, server.PID, "VmRSS")}
+		return sample{len(files), metric(t, private, "go_goroutines"), status(t, server.PID, "VmRSS")}
 	}
 	run := func(lasts time.Duration) (done int64) {
 		ctx, stop := context.WithTimeout(t.Context(), lasts)
@@ -238,13 +248,38 @@ func TestSoak(t *testing.T) {
 	early := measure()
 	done := run(lasts * 3 / 4)
 	late := measure()
-	t.Logf("%d requests in %v; files %d then %d, memory %d MiB then %d MiB", done, lasts*3/4, early.files, late.files, early.memory>>10, late.memory>>10)
+	t.Logf("%d requests in %v; files %d then %d, goroutines %d then %d, memory %d MiB then %d MiB", done, lasts*3/4,
+		early.files, late.files, early.goroutines, late.goroutines, early.memory>>10, late.memory>>10)
 	if late.files > early.files+5 {
 		t.Errorf("%d files are open after %d at first", late.files, early.files)
+	}
+	if late.goroutines > early.goroutines+5 {
+		t.Errorf("there are %d goroutines after %d at first", late.goroutines, early.goroutines)
 	}
 	// What the Go runtime has not given back yet varies by some MiB.
 	if grown := late.memory - early.memory; grown > 48<<10 {
 		t.Errorf("memory grew by %d KiB", grown)
 	}
 	v.verifySome(t, 200)
+}
+
+// metric reads a number without labels from the private listener.
+func metric(t *testing.T, addr, name string) int {
+	t.Helper()
+	resp, err := http.Get("http://" + addr + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		if rest, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
+			n, err := strconv.Atoi(rest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
 }
