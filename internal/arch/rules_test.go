@@ -98,6 +98,7 @@ var rules = map[string]rule{
 	"internal/nodes":       {testKit: true},
 	"internal/oauthtest":   {testKit: true},
 	"internal/parity":      {testKit: true},
+	"internal/scale":       {testKit: true},
 }
 
 // groups name lists of packages that several rules share.

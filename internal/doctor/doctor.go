@@ -94,6 +94,7 @@ var checks = []check{
 	{"lifetimes", nothing, false, checkLifetimes},
 	{"sessions", nothing, false, checkSessions},
 	{"fetch", nothing, false, checkFetch},
+	{"metrics", nothing, false, checkMetrics},
 	{"log", nothing, false, checkLog},
 	{"mail", nothing, false, checkMail},
 

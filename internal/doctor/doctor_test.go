@@ -147,6 +147,7 @@ func TestSettings(t *testing.T) {
 		{"fetch-allow=0.0.0.0/0", problem, "fetch", "every address"},
 		{"fetch-allow=10.1.0.0/16", note, "fetch", "10.1.0.0/16"},
 		{"mail-tls=none,mail-host=smtp.example.org", warning, "mail", "without TLS"},
+		{"metrics-addr=0.0.0.0:9098", warning, "metrics", "profiles can hold secrets"},
 		{"log-level=debug", note, "log", "debug"},
 	} {
 		t.Run(test.settings, func(t *testing.T) {

@@ -198,6 +198,18 @@ func checkFetch(v *visit) {
 	}
 }
 
+// checkMetrics: profiles and figures are for who runs the server.
+func checkMetrics(v *visit) {
+	host, _, err := net.SplitHostPort(v.Config.Metrics.Addr)
+	switch {
+	case v.Config.Metrics.Addr == "" || err != nil: // off, or said by the configuration
+	case !issuer.Loopback(host):
+		v.warn("Metrics, profiles and the flight recorder are served on %s to whoever gets there, and profiles can hold secrets. Listen on loopback (metrics.addr), or see to it that only your own machines reach it.", v.Config.Metrics.Addr)
+	default:
+		v.ok("Metrics are served on %s only.", v.Config.Metrics.Addr)
+	}
+}
+
 func checkLog(v *visit) {
 	if v.Config.Log.Level == "debug" {
 		v.note("The log is at debug level, which is much for every day (log.level).")
