@@ -48,7 +48,7 @@ type Config struct {
 	Mail           Mail           `key:"mail" doc:"How mails (password reset, address confirmation) are sent. Without mail.host there are none, and the pages that need them say so."`
 	Server         Server         `key:"server" doc:"The HTTP server."`
 	Metrics        Metrics        `key:"metrics" doc:"What whoever runs the server may see of it, on an address of its own: /metrics for Prometheus, /debug/pprof/, /debug/flightrecorder, /healthz and /readyz. docs/operations.md explains them."`
-	Tracing        Tracing        `key:"tracing" doc:"Traces for OpenTelemetry. Only contrib/valetkey-otel can do this: the program is twice as large with it."`
+	Tracing        Tracing        `key:"tracing" doc:"Traces for OpenTelemetry. Only contrib/valetkey-otel can do this: the program is a fifth larger with it."`
 	Log            Log            `key:"log" doc:"The log on standard error. It never holds a secret."`
 }
 
