@@ -51,6 +51,10 @@ type Config struct {
 	// the store what others have changed. 0: one second. Below zero: nothing is
 	// remembered, and every request asks the store.
 	RevocationBound time.Duration
+	// Changed is called when this server has changed what others may remember, so that
+	// they can be told to read it at once ([Server.ReadChanges]). It must not block. Nil:
+	// they find it in time by themselves.
+	Changed func()
 
 	// Scopes are what clients may ask for. user:email and the scopes of the REST
 	// API are there without being listed.

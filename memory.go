@@ -26,6 +26,7 @@ func (s *Server) buildMemory() error {
 	s.memory = cache.New(cache.Config{
 		Store: s.cfg.Store, Users: s.cfg.Users, UsersNoted: s.cfg.UsersNoted,
 		Bound: max(0, s.cfg.RevocationBound), Now: s.cfg.Now, Logger: s.cfg.Logger,
+		Changed: s.cfg.Changed,
 	})
 	s.cfg.Store = s.memory.Store()
 	return nil
@@ -39,8 +40,8 @@ func (s *Server) UserChanged(subject string) {
 }
 
 // ReadChanges makes Start read what other servers have changed now, rather than at
-// its next turn. It does not wait. Whoever hears of changes early, by LISTEN on
-// PostgreSQL's channel valetkey_changes say, calls it.
+// its next turn. It does not wait. Whoever hears early that another server's
+// Config.Changed was called, by NOTIFY and LISTEN say, calls it.
 func (s *Server) ReadChanges() { s.memory.Poke() }
 
 // MemoryStats is what the server remembers of the store, and how that does.

@@ -31,6 +31,9 @@ type Config struct {
 	Bytes  int64 // DefaultBytes if 0
 	Now    func() time.Time
 	Logger *slog.Logger // hears when the changes cannot be read; nil: nobody
+	// Changed is called, and must not block, when this process has changed what
+	// others may remember; nil: they find it when they read.
+	Changed func()
 }
 
 // Secrets are the secrets of one client, oldest first.
@@ -94,9 +97,16 @@ func (m *Cache) Current() time.Time {
 
 func (m *Cache) running() bool { return m.read.Load() != nil }
 
-// Forget forgets what has changed. Whoever changes rows in another way than
-// through Store calls it after the commit and before anybody is told.
+// Forget forgets what this process has changed. Whoever changes rows in another way
+// than through Store calls it after the commit and before anybody is told.
 func (m *Cache) Forget(changes ...store.Change) {
+	m.forget(changes)
+	if m.cfg.Changed != nil && len(changes) > 0 {
+		m.cfg.Changed()
+	}
+}
+
+func (m *Cache) forget(changes []store.Change) {
 	for _, c := range changes {
 		m.stamps.forget(c)
 	}
@@ -162,7 +172,7 @@ func (m *Cache) readChanges(ctx context.Context, since store.Cursor) (store.Curs
 	if err != nil {
 		return since, err
 	}
-	m.Forget(changes...)
+	m.forget(changes)
 	m.read.Store(&reading{at: began, wall: began.Round(0)})
 	return next, nil
 }

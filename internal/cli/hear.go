@@ -9,18 +9,63 @@ import (
 	"github.com/valetkey/valetkey/store/sqlstore"
 )
 
-// hearAgain is how long to wait before listening again. Nothing depends on it:
-// the server reads what has changed in any case.
-const hearAgain = 5 * time.Second
+const (
+	// hearAgain is how long to wait before listening again. Nothing depends on it:
+	// the server reads what has changed in any case.
+	hearAgain = 5 * time.Second
+	// tellTogether is for how long changes are gathered before the others are told.
+	tellTogether = 10 * time.Millisecond
+)
 
-// hearChanges lets the server know at once when another one on the same
-// PostgreSQL database has changed what it may remember, until ctx ends. It holds
-// one connection beside the pool. Behind a pooler that gives each transaction
-// another connection nothing is heard, and nothing is lost but time.
-func (h *house) hearChanges(ctx context.Context) {
+// tellChanges returns what is to be called when this server has changed something
+// that others may remember; nil if there are no others.
+func (h *house) tellChanges() func() {
 	if h.database.dialect != sqlstore.PostgreSQL || h.loaded.RevocationBound == 0 {
+		return nil
+	}
+	h.changed = make(chan struct{}, 1)
+	return func() {
+		select {
+		case h.changed <- struct{}{}:
+		default: // they will be told
+		}
+	}
+}
+
+// exchangeChanges tells other servers on the same PostgreSQL database at once that
+// something has changed, and hears it from them, until ctx ends. It holds one
+// connection beside the pool. Behind a pooler that gives each transaction another
+// connection nothing is heard, and nothing is lost but time.
+//
+// They are told after the commit, by a statement of its own for all changes of a
+// moment: PostgreSQL lets transactions that notify commit one after another only.
+func (h *house) exchangeChanges(ctx context.Context) {
+	if h.changed == nil {
 		return
 	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		h.hearChanges(ctx)
+	}()
+	defer func() { <-done }()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.changed:
+		}
+		if _, err := h.db.ExecContext(ctx, "NOTIFY valetkey_changes"); err != nil && ctx.Err() == nil {
+			h.log.DebugContext(ctx, "other servers are not told what has changed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(tellTogether):
+		}
+	}
+}
+
+func (h *house) hearChanges(ctx context.Context) {
 	source, _, err := h.database.driver()
 	if err != nil {
 		return // the pool could not have been opened

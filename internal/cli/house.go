@@ -39,6 +39,7 @@ type house struct {
 	door     *accounts.Accounts
 	server   *valetkey.Server
 	keys     *keys.Keys
+	changed  chan struct{}  // to be told to other servers; nil: there are none
 	ring     *keyring.Ring  // nil: no keyring is configured
 	observer oauth.Observer // nil: nobody is told of requests
 }
@@ -233,7 +234,7 @@ func (h *house) serverConfig(dev bool) valetkey.Config {
 			RotateAll: c.Compat.RotateAll, ErrorRedirect: c.Compat.ErrorRedirect, ClientCredentialsAsOwner: c.Compat.ClientCredentialsAsOwner,
 			OptionalPKCE: c.Compat.OptionalPKCE, ImmortalTokens: c.Compat.ImmortalTokens, BearerJWT: c.Compat.BearerJWT,
 		},
-		UsersNoted: true, RevocationBound: cmp.Or(c.RevocationBound.Std(), -1),
+		UsersNoted: true, Changed: h.tellChanges(), RevocationBound: cmp.Or(c.RevocationBound.Std(), -1),
 		Profile: oauth.Profile(c.Profile), AccessTokenAlg: c.AccessTokenAlg,
 		Registration: valetkey.Registration{
 			Mode: c.RegistrationMode(), Profile: c.RegistrationProfile(), Unused: c.Registration.Unused.Std(), Burst: c.Registration.Burst,
@@ -266,7 +267,7 @@ func (h *house) scopes() []oauth.Scope {
 func (h *house) keepHouse(ctx context.Context) {
 	var engine sync.WaitGroup
 	engine.Go(func() { h.server.Start(ctx) })
-	engine.Go(func() { h.hearChanges(ctx) })
+	engine.Go(func() { h.exchangeChanges(ctx) })
 	defer engine.Wait()
 	const batch, pause = 1000, time.Minute
 	for ctx.Err() == nil {

@@ -25,15 +25,7 @@ CREATE TABLE oauth_changes_floor (
 
 INSERT INTO oauth_changes_floor (id, position) VALUES (1, 0);
 
--- Nodes that listen need not wait for their next look.
-CREATE FUNCTION oauth_changes_notify() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-	PERFORM pg_notify('valetkey_changes', '');
-	RETURN NULL;
-END $$;
-
-CREATE TRIGGER oauth_changes_made AFTER INSERT ON oauth_changes
-	FOR EACH STATEMENT EXECUTE FUNCTION oauth_changes_notify();
+-- Nobody is notified from here: transactions that notify commit one after another.
 
 CREATE FUNCTION oauth_changes_note() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
