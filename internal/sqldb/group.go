@@ -222,7 +222,7 @@ func (db *DB) callTogether(group *[]*job, tx *sql.Tx) error {
 		failed := db.callOnce(j, tx)
 		// Inside a transaction BEGIN fails. Where it succeeds SQLite has undone the
 		// transaction, and a function that saw the error did not say so.
-		if _, err := (querier{db, tx}).ExecContext(j.ctx, "BEGIN"); err == nil {
+		if _, err := (querier{db, tx}).exec(j.ctx, "BEGIN", nil); err == nil {
 			return fmt.Errorf("sqldb: the transaction was undone: %w", oauth.TemporarilyUnavailable)
 		}
 		if failed != nil {
@@ -264,15 +264,15 @@ func (db *DB) callApart(group *[]*job, tx *sql.Tx) error {
 // SQLite undo all of it.
 func (db *DB) callUnderSavepoint(j *job, tx *sql.Tx) error {
 	q := querier{db, tx}
-	if _, err := q.ExecContext(j.ctx, "SAVEPOINT member"); err != nil {
+	if _, err := q.exec(j.ctx, "SAVEPOINT member", nil); err != nil {
 		return lost("savepoint", err)
 	}
 	if db.callOnce(j, tx) != nil {
-		if _, err := q.ExecContext(j.ctx, "ROLLBACK TO member"); err != nil {
+		if _, err := q.exec(j.ctx, "ROLLBACK TO member", nil); err != nil {
 			return lost("roll back to savepoint", err)
 		}
 	}
-	if _, err := q.ExecContext(j.ctx, "RELEASE member"); err != nil {
+	if _, err := q.exec(j.ctx, "RELEASE member", nil); err != nil {
 		return lost("release savepoint", err)
 	}
 	return nil

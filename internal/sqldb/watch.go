@@ -9,7 +9,8 @@ import (
 // quick, and safe for concurrent use. All fields are required.
 type Watcher struct {
 	Now func() time.Time
-	// Statement hears how long a statement took until its first row, or its end, and
+	// Statement hears, of statements that callers send and not of those that hold a
+	// group together, how long a statement took until its first row, or its end, and
 	// what came of it. That nothing was found is no error.
 	Statement func(took time.Duration, err error)
 	// Transaction hears of one that wrote, from its beginning to the end of its commit,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -78,4 +79,19 @@ func TestWatch(t *testing.T) {
 		t.Fatal("a table that is not there")
 	}
 	expect("a look-up that fails", [5]int{4, 2, 2, 2, 1})
+
+	var crowd sync.WaitGroup
+	for n := range 50 {
+		crowd.Go(func() {
+			if err := write(fmt.Sprintf("INSERT INTO t (n) VALUES (%d)", 100+n)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	crowd.Wait()
+	mu.Lock()
+	defer mu.Unlock()
+	if statements != 54 || failed != 2 || callers != 52 || undone != 1 || transactions < 3 || transactions > 52 {
+		t.Errorf("after 50 more: %d statements, %d failed, %d transactions for %d callers, %d undone", statements, failed, transactions, callers, undone)
+	}
 }
