@@ -132,7 +132,11 @@ func (h *house) sources(hl *health) metrics.Sources {
 			return metrics.Cache{Hits: m.Hits, Misses: m.Misses, Entries: m.Entries, Bytes: m.Bytes, Behind: m.Behind}
 		},
 		Ready: func() bool { return !hl.draining.Load() && hl.database(context.Background()) == nil },
-		Keys:  h.keysInUse,
+		Logouts: func(ctx context.Context, limit int) (int, error) {
+			due, err := h.store.DueLogouts(ctx, h.env.Now(), limit)
+			return len(due), err
+		},
+		Keys: h.keysInUse,
 	}
 }
 

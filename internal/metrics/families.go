@@ -36,6 +36,7 @@ const (
 	cacheBehind     = "valetkey_cache_behind_seconds"
 	backlogRows     = "valetkey_backlog_tokens"
 	backlogSeconds  = "valetkey_backlog_oldest_seconds"
+	logouts         = "valetkey_logout_notices_due"
 	keyAge          = "valetkey_signing_key_age_seconds"
 	ready           = "valetkey_ready"
 	unanswered      = "valetkey_source_errors_total"
@@ -74,6 +75,7 @@ var families = []Family{
 
 	{backlogRows, "gauge", nil, "Tokens that have expired and are still kept, counted up to 100000."},
 	{backlogSeconds, "gauge", nil, "When the first of them expired, as an age."},
+	{logouts, "gauge", nil, "Clients that are to be told now that a session has ended, and have not been reached yet, counted up to 1000."},
 	{keyAge, "gauge", []string{"algorithm", "state"}, "Age of signing keys: next since it was made, active since it signs, retiring since it does not."},
 
 	{ready, "gauge", nil, "1 if /readyz says yes."},

@@ -117,14 +117,15 @@ func TestSources(t *testing.T) {
 			}
 			return limit, now.Add(-time.Hour), nil
 		},
-		Keys: func(context.Context) ([]metrics.Key, error) { return keys, nil },
+		Logouts: func(context.Context, int) (int, error) { return 7, nil },
+		Keys:    func(context.Context) ([]metrics.Key, error) { return keys, nil },
 	})
 	has(t, read(m), `valetkey_build_info{version="v1",go="go1",database="SQLite"} 1`,
 		`valetkey_work_in_flight{class="tokens"} 1`, `valetkey_work_places{class="tokens"} 2`, `valetkey_work_queued{class="tokens"} 3`, `valetkey_work_refused_total{class="tokens"} 4`,
 		`valetkey_db_connections{state="in_use"} 1`, `valetkey_db_connections{state="idle"} 2`, "valetkey_db_connections_max 8",
 		"valetkey_db_connection_waits_total 3", "valetkey_db_connection_wait_seconds_total 1.5", "valetkey_store_writers_waiting 5",
 		"valetkey_cache_hits_total 1", "valetkey_cache_misses_total 2", "valetkey_cache_entries 3", "valetkey_cache_bytes 4", "valetkey_cache_behind_seconds 0.25",
-		"valetkey_ready 1", "valetkey_backlog_tokens 100000", "valetkey_backlog_oldest_seconds 3600",
+		"valetkey_ready 1", "valetkey_logout_notices_due 7", "valetkey_backlog_tokens 100000", "valetkey_backlog_oldest_seconds 3600",
 		`valetkey_signing_key_age_seconds{algorithm="ES256",state="active"} 60`, `valetkey_signing_key_age_seconds{algorithm="ES256",state="retiring"} 3600`,
 		`valetkey_source_errors_total{source="backlog"} 0`)
 
@@ -192,6 +193,7 @@ func all(now func() time.Time) metrics.Sources {
 		Cache:   func() metrics.Cache { return metrics.Cache{} },
 		Ready:   func() bool { return true },
 		Backlog: func(context.Context, int) (int, time.Time, error) { return 0, time.Time{}, nil },
+		Logouts: func(context.Context, int) (int, error) { return 0, nil },
 		Keys:    func(context.Context) ([]metrics.Key, error) { return []metrics.Key{{"ES256", "active", now()}}, nil },
 	}
 }

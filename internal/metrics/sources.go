@@ -19,6 +19,8 @@ type Sources struct {
 	Ready   func() bool
 	// Backlog counts expired tokens up to a limit, and says when the first expired.
 	Backlog func(ctx context.Context, limit int) (n int, oldest time.Time, err error)
+	// Logouts counts the logout notices that are due, up to a limit.
+	Logouts func(ctx context.Context, limit int) (n int, err error)
 	Keys    func(context.Context) ([]Key, error)
 	Now     func() time.Time // required
 }
@@ -42,6 +44,8 @@ const (
 	patience = 2 * time.Second
 	// mostBacklog is how far expired tokens are counted.
 	mostBacklog = 100_000
+	// mostLogouts is how far logout notices are.
+	mostLogouts = 1000
 )
 
 // pull asks the sources. A gauge that none of them set this time is taken away.
@@ -123,6 +127,12 @@ func (m *Metrics) pullDatabase(ctx context.Context, gauge gauge) {
 				age = s.Now().Sub(oldest).Seconds()
 			}
 			gauge(age, backlogSeconds)
+		}
+	}
+	if s.Logouts != nil {
+		n, err := s.Logouts(ctx, mostLogouts)
+		if m.answered("logouts", err) {
+			gauge(float64(n), logouts)
 		}
 	}
 	if s.Keys != nil {
