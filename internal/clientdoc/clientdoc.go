@@ -124,7 +124,9 @@ func (r *Resolver) Resolve(ctx context.Context, id string) error {
 	}
 	var refusal *oauth.Error
 	if known != nil && errors.As(err, &refusal) && now.Before(known.RefreshAt.Add(grace)) {
-		r.remember(id, now)
+		if !errors.Is(err, oauth.SlowDown) { // that says nothing of the document, and others may ask
+			r.remember(id, now)
+		}
 		return nil
 	}
 	return err
@@ -147,11 +149,16 @@ func (r *Resolver) remember(id string, now time.Time) {
 	r.failed[id] = now
 }
 
-// refreshOnce fetches a document for everybody who waits for it.
+// refreshOnce fetches a document for everybody who waits for it. Who has asked for
+// too many does not begin, so that nobody gets that refusal for somebody else.
 func (r *Resolver) refreshOnce(ctx context.Context, id string) error {
 	r.mu.Lock()
 	f, others := r.underWay[id]
 	if !others {
+		if !r.rate.Take(peer.From(ctx).Network()) {
+			r.mu.Unlock()
+			return respond.TooMany("Too many client metadata documents were asked for from this network. Wait a minute.")
+		}
 		f = &flight{done: make(chan struct{})}
 		r.underWay[id] = f
 	}
@@ -178,9 +185,6 @@ func (r *Resolver) refreshOnce(ctx context.Context, id string) error {
 
 // refresh fetches the document and writes the client.
 func (r *Resolver) refresh(ctx context.Context, id string) error {
-	if !r.rate.Take(peer.From(ctx).Network()) {
-		return respond.TooMany("Too many client metadata documents were asked for from this network. Wait a minute.")
-	}
 	doc, err := r.cfg.Fetch.Get(ctx, id, fetch.Options{Accept: "application/json", MaxBytes: maxBytes})
 	if err != nil {
 		return bad("could not be fetched: "+fetch.Reason(err), err)

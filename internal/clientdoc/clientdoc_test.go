@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/valetkey/valetkey/internal/clientmeta"
 	"github.com/valetkey/valetkey/internal/fetch"
 	"github.com/valetkey/valetkey/internal/oauthtest"
+	"github.com/valetkey/valetkey/internal/peer"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
 )
@@ -288,6 +290,35 @@ func TestE5_Bounded(t *testing.T) {
 	}
 	if n := w.p.hits.Load(); n > 40 || slowed < 60 {
 		t.Errorf("%d fetches for 100 requests, %d slowed down", n, slowed)
+	}
+}
+
+// TestE5_TooManyIsNotTheDocument: who asks for too many documents cannot keep
+// others from learning that one has changed, a stolen key taken out of it, say.
+func TestE5_TooManyIsNotTheDocument(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.p.URL + "/client.json"
+	w.p.document(id)
+	if err := w.resolve(id); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Move(time.Hour)
+	honest := w.p.answer
+	w.p.serve(http.NotFound)
+	attacker := peer.With(t.Context(), peer.Peer{Addr: netip.MustParseAddr("192.0.2.66")})
+	for i := 0; ; i++ {
+		if errors.Is(w.r.Resolve(attacker, fmt.Sprintf("%s/%d", w.p.URL, i)), oauth.SlowDown) {
+			break
+		}
+	}
+	if err := w.r.Resolve(attacker, id); err != nil {
+		t.Errorf("what is known does not serve: %v", err)
+	}
+	w.p.serve(honest)
+	w.p.document(id, "client_name", "Renamed")
+	if err := w.resolve(id); err != nil || w.client(id).Name != "Renamed" {
+		t.Errorf("after the attacker asked, others get %q, %v", w.client(id).Name, err)
 	}
 }
 
