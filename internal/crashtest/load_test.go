@@ -34,6 +34,8 @@ type load struct {
 	api     string         // personal access token for the REST API
 	initial string         // initial access token
 	made    atomic.Int64   // names given so far
+	// throttled counts sign-ins that were told to wait.
+	throttled atomic.Int64
 
 	workers []*worker
 	chains  []*chain

@@ -216,7 +216,7 @@ func (s *signed) verify(ctx context.Context, l *load) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, token := range s.all {
-		jws, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
+		jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
 		if err != nil {
 			return err
 		}

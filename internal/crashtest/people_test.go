@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -44,13 +45,23 @@ func (l *load) newChain(ctx context.Context, n int) (*chain, error) {
 	return &chain{load: l, n: n, current: token.RefreshToken}, nil
 }
 
-// signIn signs a fresh browser in and agrees on the page, whatever was agreed before.
+// signIn signs a fresh browser in and agrees on the page, whatever was agreed
+// before. Each comes from a network of its own. A kill in the middle of an attempt
+// leaves it counted, so that the next may have to wait.
 func (l *load) signIn(ctx context.Context) error {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	visitor := livetest.NewVisitor(person, transport)
+	n := l.made.Add(1)
+	visitor.Headers.Set("X-Forwarded-For", fmt.Sprintf("10.%d.%d.1", n>>8&0xff, n&0xff))
 	verifier := oauth2.GenerateVerifier()
 	code, err := visitor.Authorize(l.web, verifier, oauth2.SetAuthURLParam("prompt", "consent"))
+	var stuck *livetest.Stuck
+	if errors.As(err, &stuck) && stuck.Page.Status == http.StatusTooManyRequests {
+		l.throttled.Add(1)
+		time.Sleep(10 * pause)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
