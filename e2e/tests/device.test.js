@@ -138,7 +138,7 @@ test('an application for a device is registered without a redirect URI', async (
     const codes = await begin(id, 'user:email')
     await page.goto(codes.verification_uri_complete)
     await page.locator('#continue').click()
-    assert.match(await page.locator('main').innerText(), /Living-room TV by Reader \(tv\.example\)/)
+    assert.match(await page.locator('main').innerText(), /Living-room TV by the user Reader \(tv\.example\)/)
     await page.locator('#allow').click()
     await page.waitForLoadState()
     const tokens = await poll(codes, id)
