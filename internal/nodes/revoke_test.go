@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -168,4 +170,72 @@ func TestCommandBesideAServer(t *testing.T) {
 	t.Logf("the server knew after %v", time.Since(answered))
 	time.Sleep(time.Until(answered.Add(bound)))
 	want(t, "after the bound", w.ping(0, token), http.StatusUnauthorized)
+}
+
+// Whoever asks after a revocation was answered is never told that the token lives,
+// however many ask meanwhile.
+func TestNeverAfterTheAnswer(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("builds and starts the real program")
+	}
+	binary, err := program()
+	must(t, err)
+	site, err := livetest.NewSite(t.Context(), binary, t.TempDir())
+	must(t, err)
+	server, err := site.Start(t.Context())
+	must(t, err)
+	defer func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	w := &world{t: t, site: site, addrs: []string{site.Addr}}
+	w.app, err = site.CreateApplication(t.Context(), "Service", "--type", "service")
+	must(t, err)
+	const tokens, callers = 40, 4
+	dead := make([]atomic.Bool, tokens)
+	var all []string
+	for range tokens {
+		status, answer := w.post(0, w.app, "/oauth/token", url.Values{"grant_type": {"client_credentials"}})
+		want(t, "a token", status, http.StatusOK)
+		access, _ := answer["access_token"].(string)
+		all = append(all, access)
+	}
+	var group sync.WaitGroup
+	stop := make(chan struct{})
+	var lived, refused atomic.Int64
+	for caller := range callers {
+		group.Go(func() {
+			for i := caller; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				n := i % tokens
+				was := dead[n].Load() // before we ask
+				status, answer, err := w.tryPost(0, w.app, "/oauth/introspect", url.Values{"token": {all[n]}})
+				if err != nil || status != http.StatusOK || was && answer["active"] != false {
+					t.Errorf("token %d, revoked before=%v: %d %v, %v", n, was, status, answer, err)
+					return
+				}
+				if answer["active"] == true {
+					lived.Add(1)
+				} else {
+					refused.Add(1)
+				}
+			}
+		})
+	}
+	for n, token := range all {
+		w.revoke(0, token)
+		dead[n].Store(true)
+	}
+	close(stop)
+	group.Wait()
+	t.Logf("%d answers that a token lives, %d that it does not", lived.Load(), refused.Load())
+	if lived.Load() == 0 || refused.Load() == 0 {
+		t.Error("nobody asked in time")
+	}
 }
