@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -47,5 +48,57 @@ func TestUsageCountsThisProcess(t *testing.T) {
 	}
 	if after.cpu <= before.cpu || after.memory == 0 {
 		t.Errorf("after 60 ms of work: %v CPU more, %d MiB", after.cpu-before.cpu, after.memory)
+	}
+}
+
+func TestMedian(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		values []float64
+		want   float64
+	}{{nil, 0}, {[]float64{7}, 7}, {[]float64{9, 1}, 1}, {[]float64{3, 9, 1}, 3}} {
+		if got := median(tt.values); got != tt.want {
+			t.Errorf("median of %v = %v, want %v", tt.values, got, tt.want)
+		}
+	}
+}
+
+// What costs more than its budget, and what has lost or never had one, is said.
+func TestBudgets(t *testing.T) {
+	t.Parallel()
+	want := budgets{"statements: token": 2, "allocations: token": 100, "CPU, in constant answers: token": 10, "commits: gone": 1}
+	got := budgets{"statements: token": 3, "allocations: token": 110, "CPU, in constant answers: token": 19, "commits: new": 1}
+	lines, over := got.against(want)
+	text := strings.Join(lines, "\n")
+	for _, sentence := range []string{
+		"OVER statements: token: measured 3.00, the budget is 2.00",
+		"ok   allocations: token: 110.00 of 100.00",
+		"ok   CPU, in constant answers: token: 19.00 of 10.00",
+		"NEW  commits: new",
+		"GONE commits: gone",
+	} {
+		if !strings.Contains(text, sentence) {
+			t.Errorf("%q is not among\n%s", sentence, text)
+		}
+	}
+	if over != 3 {
+		t.Errorf("%d over, want 3", over)
+	}
+}
+
+// The recorded budgets can be read, and have a headroom each.
+func TestBudgetFile(t *testing.T) {
+	t.Parallel()
+	b, err := readBudgets(budgetFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k := range b {
+		if what, _, _ := strings.Cut(k, ": "); headroom[what] == 0 {
+			t.Errorf("%s: there is no headroom for %q", k, what)
+		}
+	}
+	if len(b) < 20 {
+		t.Errorf("only %d budgets", len(b))
 	}
 }
