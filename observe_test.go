@@ -75,6 +75,8 @@ func TestObserver(t *testing.T) {
 	}
 	res.Body.Close()
 	check("what has no route", "/", oauth.Observation{Method: "other", Status: 404})
+	e.SignIn("alice").Get("/account/settings/applications/tokens/new/")
+	check("a page within a room", "/account/settings/applications/tokens/new/{$}", oauth.Observation{Method: "GET", Status: 200})
 	for _, o := range heard.told {
 		if len(o.RequestID) != 26 || strings.Contains(o.Route, tokens.AccessToken) {
 			t.Errorf("got %+v", o)

@@ -58,7 +58,7 @@ func New(cfg Config) http.Handler {
 		mux.Handle(cfg.Pages.Path(rt.path)+"{$}", a.handle(rt))
 	}
 	mux.Handle("/", a.handle(route{get: func(*visit) error { return manage.ErrNotFound }}))
-	return mux
+	return peer.Routed(mux)
 }
 
 // handler answers one request of an administrator. An error is answered by refuse.

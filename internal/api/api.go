@@ -91,7 +91,7 @@ func New(c Config) (http.Handler, error) {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		respond.Problem(w, r, &problem{http.StatusNotFound, "There is no such resource. The API is described at " + a.base + "/openapi.yaml."})
 	})
-	return mux, nil
+	return peer.Routed(mux), nil
 }
 
 // call is one request with whom it acts as.

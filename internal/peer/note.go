@@ -62,6 +62,14 @@ func NoteRoute(ctx context.Context, pattern string) {
 	})
 }
 
+// Routed is mux, and notes which of its patterns matched.
+func Routed(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mux.ServeHTTP(w, r)
+		NoteRoute(r.Context(), r.Pattern)
+	})
+}
+
 // NoteClient notes which client sent the request, once that is proved.
 func NoteClient(ctx context.Context, id string) {
 	note(ctx, func(n *Note) { n.seen.ClientID = id })

@@ -11,6 +11,7 @@ import (
 	"github.com/valetkey/valetkey/internal/form"
 	"github.com/valetkey/valetkey/internal/keyring"
 	"github.com/valetkey/valetkey/internal/pages"
+	"github.com/valetkey/valetkey/internal/peer"
 	"github.com/valetkey/valetkey/internal/shown"
 	"github.com/valetkey/valetkey/manage"
 	"github.com/valetkey/valetkey/oauth"
@@ -66,7 +67,7 @@ func New(cfg Config) http.Handler {
 	mux.Handle(s.prefix+pathApplications, s.handle(route{get: s.nothing}))
 	mux.Handle(s.prefix+pathActivity, s.handle(route{get: s.nothing}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.errorPage(w, r, nil, manage.ErrNotFound) })
-	return mux
+	return peer.Routed(mux)
 }
 
 // handler answers one request of somebody who is signed in. An error is
