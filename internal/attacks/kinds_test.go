@@ -107,7 +107,7 @@ func TestKindsAtForeignDoors(t *testing.T) {
 		{"device code of another client", grant(other, oauth.GrantDeviceCode, "device_code"), nil},
 		{"refresh", grant(web, "refresh_token", "refresh_token"), []string{"refresh token"}},
 		{"device code", grant(web, oauth.GrantDeviceCode, "device_code"), nil}, // nobody has said yes
-		{"code", grant(web, "authorization_code", "code"), []string{"code"}}, // that a stranger tried it does not take it from its client
+		{"code", grant(web, "authorization_code", "code"), []string{"code"}},   // that a stranger tried it does not take it from its client
 	}
 	for _, d := range doors {
 		for kind, secret := range kinds {
