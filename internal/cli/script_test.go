@@ -65,6 +65,9 @@ func script(t *testing.T, name string) {
 		UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
 			port, err := freePort()
+			if err != nil {
+				return err
+			}
 			env.Setenv("ADDR", "127.0.0.1:"+port)
 			env.Setenv("VALETKEY_METRICS_ADDR", "127.0.0.1:0") // scripts run beside each other
 			env.Setenv("SITE", "http://127.0.0.1:"+port)
@@ -74,7 +77,7 @@ func script(t *testing.T, name string) {
 			}
 			env.Setenv("METRICS", "127.0.0.1:"+private)
 			env.Values[heldKey{}] = map[string]*held{}
-			return err
+			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "capture": capture, "waitfor": waitfor, "fetch": fetch, "settle": settle, "hold": hold, "release": release, "mode": mode, "lacks": lacks, "terminate": terminate, "busy": busy,
