@@ -158,14 +158,20 @@ func (s *setting) change(ctx context.Context) error {
 	return nil
 }
 
-// verify: the name is the last that was acknowledged, or the one that was cut off.
+// verify: the name is the last that was acknowledged, or the one that was cut off,
+// which counts from now on.
 func (s *setting) verify(ctx context.Context) error {
 	var a application
 	if err := s.load.json(ctx, http.MethodGet, "/api/v1/applications/"+s.id, "", s.load.api, &a); err != nil {
 		return err
 	}
-	if a.Name != fmt.Sprint("name ", s.granted.Load()) && a.Name != fmt.Sprint("name ", s.asked.Load()) {
-		return fmt.Errorf("lost: the application is named %q, and name %d was acknowledged, name %d asked for", a.Name, s.granted.Load(), s.asked.Load())
+	granted, asked := s.granted.Load(), s.asked.Load()
+	switch a.Name {
+	case fmt.Sprint("name ", asked):
+		s.granted.Store(asked)
+	case fmt.Sprint("name ", granted):
+	default:
+		return fmt.Errorf("lost: the application is named %q, and name %d was acknowledged, name %d asked for", a.Name, granted, asked)
 	}
 	return nil
 }
