@@ -248,16 +248,15 @@ func (op operation) count(n int) (c cost, err error) {
 			return c, err
 		}
 	}
-	requests := make([]*http.Request, 1)
 	var before, after runtime.MemStats
 	var spent time.Duration
 	var allocations uint64
 	statements, commits := asks.statements.Load(), asks.commits.Load()
 	for range n {
-		requests[0] = op.next()
+		r := op.next()
 		runtime.ReadMemStats(&before)
 		start := time.Now()
-		err := op.do(a, requests[0])
+		err := op.do(a, r)
 		spent += time.Since(start)
 		runtime.ReadMemStats(&after)
 		if err != nil {

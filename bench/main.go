@@ -34,7 +34,6 @@ type options struct {
 	binary   string // program to measure; empty: build it
 	postgres string // URL of a database where databases may be made; empty: none
 	rows     int    // tokens in the large database
-	profile  string // directory for CPU profiles of what runs in process
 }
 
 func main() {
