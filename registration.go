@@ -37,7 +37,8 @@ type Registration struct {
 type ClientDocuments struct {
 	Enabled bool
 	// Allow lists the hosts whose documents are accepted, or "*.example.org" for all
-	// below one; empty: every host. Deny lists those that are not, whatever Allow says.
+	// below one; empty: every host but the issuer's own. Deny lists those that are
+	// not, whatever Allow says.
 	Allow, Deny []string
 }
 
@@ -92,7 +93,7 @@ func (s *Server) buildRegistration() error {
 	}
 	s.documents = clientdoc.New(clientdoc.Config{
 		Store: s.cfg.Store, Rules: s.rules, Fetch: s.fetch, Now: s.cfg.Now,
-		Allow: s.cfg.ClientDocuments.Allow, Deny: s.cfg.ClientDocuments.Deny,
+		Allow: s.cfg.ClientDocuments.Allow, Deny: s.cfg.ClientDocuments.Deny, Issuer: s.cfg.Issuer,
 	})
 	return nil
 }

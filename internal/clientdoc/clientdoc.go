@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"mime"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -43,9 +44,13 @@ type Config struct {
 	Fetch *fetch.Fetcher
 	Now   func() time.Time
 
-	// Allow lists the hosts that may describe clients; empty: every one. Deny lists
+	// Allow lists the hosts that may describe clients; empty: every one but the issuer's. Deny lists
 	// those that may not, whatever Allow says.
 	Allow, Deny []string
+	// Issuer is the server's own URL. What lies beside it would be taken for the
+	// server's own word, and people may be able to put files there: its host must be
+	// allowed by name.
+	Issuer string
 }
 
 // Resolver brings clients that are documents up to date.
@@ -112,7 +117,7 @@ func (r *Resolver) Resolve(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if host := u.Hostname(); r.deny.holds(host) || !r.allow.empty() && !r.allow.holds(host) {
+	if !r.accepts(u) {
 		return &oauth.Error{Code: oauth.InvalidClient, Description: "This server accepts no client metadata documents of that host."}
 	}
 	now := r.cfg.Now()
@@ -130,6 +135,13 @@ func (r *Resolver) Resolve(ctx context.Context, id string) error {
 		return nil
 	}
 	return err
+}
+
+// accepts reports whether the operator lets clients be described there.
+func (r *Resolver) accepts(u *url.URL) bool {
+	host := u.Hostname()
+	own := strings.HasPrefix(r.cfg.Issuer+"/", "https://"+u.Host+"/")
+	return !r.deny.holds(host) && (r.allow.holds(host) || r.allow.empty() && !own)
 }
 
 // paused: what is known still serves, and asking has just failed.

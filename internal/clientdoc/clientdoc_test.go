@@ -277,6 +277,31 @@ func TestM11_Hosts(t *testing.T) {
 	}
 }
 
+// A file that somebody put beside the server must not pass for its own word.
+func TestOwnHostMustBeAllowed(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		issuer, suffix string
+		allow          []string
+		ok             bool
+	}{
+		"own":             {"example.com", "", nil, false},
+		"below a path":    {"example.com", "/auth", nil, false},
+		"allowed by name": {"example.com", "", []string{"example.com"}, true},
+		"another port":    {"example.com", "1", nil, true},
+		"another name":    {"www.example.com", "", nil, true},
+	} {
+		w := newWorld(t)
+		c := w.cfg
+		c.Issuer, c.Allow = w.host(tt.issuer)+tt.suffix, tt.allow
+		id := w.host("example.com") + "/client.json"
+		w.p.document(id)
+		if err := clientdoc.New(c).Resolve(t.Context(), id); (err == nil) != tt.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestE5_Bounded: nobody can make the server ask the world for documents.
 func TestE5_Bounded(t *testing.T) {
 	t.Parallel()

@@ -84,6 +84,7 @@ type world struct {
 	p     *publisher
 	clock *oauthtest.Clock
 	store store.Store
+	cfg   clientdoc.Config
 	r     *clientdoc.Resolver
 }
 
@@ -104,7 +105,7 @@ func newWorld(t *testing.T, change ...func(*clientdoc.Config)) *world {
 	for _, ch := range change {
 		ch(&c)
 	}
-	w.r = clientdoc.New(c)
+	w.cfg, w.r = c, clientdoc.New(c)
 	return w
 }
 

@@ -80,7 +80,7 @@ type Registration struct {
 // ClientDocuments is the use of Client ID Metadata Documents.
 type ClientDocuments struct {
 	Enabled bool     `key:"enabled" doc:"Accept such clients. People are told at consent that nobody has reviewed them."`
-	Allow   []string `key:"allow" example:"[client.example.com, '*.example.org']" doc:"Hosts whose documents are accepted; empty: all but those denied."`
+	Allow   []string `key:"allow" example:"[client.example.com, '*.example.org']" doc:"Hosts whose documents are accepted; empty: all but the server's own and those denied."`
 	Deny    []string `key:"deny" example:"[evil.example]" doc:"Hosts whose documents are refused."`
 }
 
