@@ -133,7 +133,7 @@ func testKeys(t *testing.T, w *world) {
 	}
 	verify := func(what, id string) {
 		t.Helper()
-		jws, err := jose.ParseSigned(id, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+		jws, err := jose.ParseSignedCompact(id, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
 		must(t, err)
 		for node := range w.addrs {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.site.Issuer+"/oauth/jwks", nil)
