@@ -137,6 +137,9 @@ func (h *house) sources(hl *health) metrics.Sources {
 			return len(due), err
 		},
 		Keys: h.keysInUse,
+		Backlog: func(ctx context.Context, limit int) (int, time.Time, error) {
+			return h.store.Backlog(ctx, h.env.Now(), limit)
+		},
 	}
 }
 

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/valetkey/valetkey/store"
 )
@@ -10,6 +11,9 @@ import (
 const (
 	sqlPurgeExpiredTokens = `DELETE FROM oauth_tokens WHERE id IN (
 	SELECT id FROM oauth_tokens WHERE expires_at < $1 LIMIT $2)`
+
+	sqlBacklog = `SELECT count(*), COALESCE(min(expires_at), 0) FROM (
+	SELECT expires_at FROM oauth_tokens WHERE expires_at < $1 ORDER BY expires_at LIMIT $2) AS overdue`
 
 	// A rotated token stays until it expires: its return is a sign of theft.
 	sqlPurgeRevokedTokens = `DELETE FROM oauth_tokens WHERE id IN (
@@ -125,6 +129,19 @@ func (s *Store) Purge(ctx context.Context, h store.Horizon, limit int) (int, err
 	}
 	n, err = s.purgeFound(ctx, sqlUnusedClients, sqlPurgeUnusedClients, micros(h.Registrations), limit)
 	return total + n, err
+}
+
+// Backlog counts the tokens that have expired and wait for Purge, at most limit,
+// and returns when the first of them expired; the zero time if none waits.
+func (s *Store) Backlog(ctx context.Context, now time.Time, limit int) (n int, oldest time.Time, err error) {
+	var at int64
+	if err := s.row(ctx, sqlBacklog, []any{micros(now), limit}, &n, &at); err != nil {
+		return 0, time.Time{}, err
+	}
+	if n > 0 {
+		oldest = time.UnixMicro(at).UTC()
+	}
+	return n, oldest, nil
 }
 
 // purgeFound looks for rows outside of any transaction, as no index leads to
