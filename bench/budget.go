@@ -38,6 +38,17 @@ var headroom = map[string]float64{
 // operation asks of the database; a statement more would add a whole one.
 const beside = 0.3
 
+// looks is how often an operation is counted. What runs beside it can only add to
+// a count, so the least is the operation's own.
+const looks = 3
+
+// least keeps the smaller of two looks at a figure.
+func (got budgets) least(k string, v float64) {
+	if before, seen := got[k]; !seen || v < before {
+		got[k] = v
+	}
+}
+
 // key names a figure.
 func key(what, operation string) string { return what + ": " + operation }
 
@@ -136,13 +147,15 @@ func counts(ctx context.Context, _ options, dir string, got budgets) error {
 		return err
 	}
 	for _, op := range ops {
-		c, err := op.count(200)
-		if err != nil {
-			return err
+		for range looks {
+			c, err := op.count(200)
+			if err != nil {
+				return err
+			}
+			got.least(key("allocations", op.name), c.Allocations)
+			got.least(key("statements", op.name), c.Statements)
+			got.least(key("commits", op.name), c.Commits)
 		}
-		got[key("allocations", op.name)] = c.Allocations
-		got[key("statements", op.name)] = c.Statements
-		got[key("commits", op.name)] = c.Commits
 	}
 	return nil
 }
