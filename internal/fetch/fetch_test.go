@@ -254,7 +254,7 @@ func TestM33_AnswersThatHarm(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "secret-of-the-body") {
 			t.Errorf("%s: the error echoes the body: %v", path, err)
 		}
-		if took := time.Since(start); took > 3*time.Second {
+		if took := time.Since(start); took > 20*time.Second {
 			t.Errorf("%s took %v", path, took)
 		}
 	}

@@ -23,7 +23,7 @@ import (
 
 const (
 	defaultRequests = 2000
-	tooSlow         = 5 * time.Second
+	tooSlow         = 20 * time.Second
 	mostFailures    = 10
 	freshAfter      = 200
 )
