@@ -53,12 +53,12 @@ func (a *Accounts) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", strconv.Itoa(wait.Seconds()))
 	case errors.Is(err, ErrNotFound):
 		status = http.StatusNotFound
-	case errors.Is(err, context.Canceled):
+	case errors.Is(r.Context().Err(), context.Canceled):
 		// The browser went away; nobody reads the answer.
 	case errors.As(err, &busy) && busy.Code == oauth.TemporarilyUnavailable:
 		status = http.StatusServiceUnavailable // the page says when to come back
 	default:
-		if errors.Is(err, oauth.TemporarilyUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+		if errors.Is(err, oauth.TemporarilyUnavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 			status = http.StatusServiceUnavailable
 		}
 		a.cfg.Logger.ErrorContext(r.Context(), "request failed", "path", r.Pattern, "request_id", peer.From(r.Context()).RequestID, "error", err)

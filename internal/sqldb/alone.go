@@ -78,6 +78,9 @@ func (db *DB) transaction(ctx context.Context, fn func(context.Context, *sql.Tx)
 	}()
 	defer tx.Rollback() // does nothing after Commit
 	if err := db.call(ctx, tx, fn); err != nil {
+		if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, sql.ErrTxDone)) {
+			err = Fault(ctx.Err()) // the driver says that life was ended
+		}
 		return err
 	}
 	if !stay() {
