@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -118,19 +119,21 @@ func capture(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
 }
 
-// waitfor URL: until it answers 200.
+// waitfor URL [REGEXP]: until it answers 200, with a body that matches.
 func waitfor(ts *testscript.TestScript, _ bool, args []string) {
+	want := regexp.MustCompile("(?m)" + strings.Join(args[1:], " "))
 	deadline := time.Now().Add(10 * time.Second)
 	for time.Now().Before(deadline) {
 		if resp, err := http.Get(args[0]); err == nil {
+			body, err := io.ReadAll(resp.Body)
 			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
+			if err == nil && resp.StatusCode == http.StatusOK && want.Match(body) {
 				return
 			}
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	ts.Fatalf("%s did not answer 200", args[0])
+	ts.Fatalf("%s did not answer 200%s", args[0], strings.Join(append([]string{""}, args[1:]...), " with "))
 }
 
 // settle waits for the revocation bound: within it a server may still take for
