@@ -29,6 +29,7 @@ import (
 	"github.com/valetkey/valetkey/internal/pages"
 	"github.com/valetkey/valetkey/internal/session"
 	"github.com/valetkey/valetkey/internal/target"
+	"github.com/valetkey/valetkey/internal/upkeep"
 	"github.com/valetkey/valetkey/manage"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store"
@@ -140,30 +141,32 @@ func (s *Server) Start(ctx context.Context) {
 			s.cfg.Logger.ErrorContext(ctx, "no signing key could be made", "error", err)
 		}
 	}
-	const batch, pause, month = 1000, time.Minute, 30 * 24 * time.Hour
+	var deleting sync.WaitGroup
+	deleting.Go(func() { s.upkeep().Run(ctx) })
+	defer deleting.Wait()
 	for {
 		if s.keys != nil {
 			if err := s.keys.Maintain(ctx); err != nil && ctx.Err() == nil {
 				s.cfg.Logger.ErrorContext(ctx, "signing keys could not be rotated", "error", err)
 			}
 		}
-		now := s.cfg.Now()
-		n, err := s.cfg.Store.Purge(ctx, store.Horizon{
-			Dead: now, Events: now.Add(-s.cfg.Lifetimes.Audit), Keys: now.Add(-month), Registrations: now.Add(-s.cfg.Registration.Unused),
-		}, batch)
-		if err != nil && ctx.Err() == nil {
-			s.cfg.Logger.ErrorContext(ctx, "expired rows could not be deleted", "error", err)
-		}
-		wait := pause
-		if n > 0 {
-			wait = pause / 60 // there may be more: go on, but let others write in between
-		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(wait):
+		case <-time.After(time.Minute):
 		}
 	}
+}
+
+// upkeep deletes what has expired.
+func (s *Server) upkeep() *upkeep.Upkeep {
+	const month = 30 * 24 * time.Hour
+	return &upkeep.Upkeep{Now: s.cfg.Now, Logger: s.cfg.Logger, Sweeps: upkeep.Of(s.cfg.Store, func() store.Horizon {
+		now := s.cfg.Now()
+		return store.Horizon{
+			Dead: now, Events: now.Add(-s.cfg.Lifetimes.Audit), Keys: now.Add(-month), Registrations: now.Add(-s.cfg.Registration.Unused),
+		}
+	})}
 }
 
 func (s *Server) buildSecrets() (err error) {

@@ -17,9 +17,13 @@ var (
 	ErrUsed = errors.New("store: used already")
 )
 
-// UsedCodeMemory is how long past its expiry a used code is kept, so that a
+// CodeMemory is how long past its expiry a code is kept, so that a
 // late replay is still seen for what it is (RFC 6749 §4.1.2).
-const UsedCodeMemory = 24 * time.Hour
+const CodeMemory = 24 * time.Hour
+
+// RotatedTokenMemory is how long a rotated token that never expires is kept: its
+// return is a sign of theft.
+const RotatedTokenMemory = 30 * 24 * time.Hour
 
 // PushedRequestMemory is how long past its expiry a pushed request is kept: a
 // person may be signing in meanwhile.
@@ -49,22 +53,12 @@ type Store interface {
 
 	// InTx runs fn in one transaction; see the package comment.
 	InTx(ctx context.Context, fn func(ctx context.Context, tx Store) error) error
-	// Purge deletes what the horizon says. It works in batches of at most limit
-	// rows a table and returns how many rows went; zero means that nothing is left
-	// to purge.
-	//
-	// What goes: expired tokens; revoked tokens and those of revoked grants, but
-	// a rotated refresh token only when it has expired or its grant is revoked;
-	// expired codes, a used one UsedCodeMemory later; expired requests, device
-	// codes, replays and secrets; pushed requests PushedRequestMemory after their
-	// expiry; sessions' clients that have expired and wait for no delivery; revoked
-	// grants that have no codes, device codes and tokens left; signing keys that
-	// have expired. A live grant stays, as it remembers consent; one without codes,
-	// device codes and tokens may go once a newer live grant of the same subject,
-	// client, resources and claims has all its scopes. A client that registered
-	// itself goes with its cascade once it has no grant, and no token but its
-	// registration token, and was last changed before the horizon.
-	Purge(ctx context.Context, h Horizon, limit int) (int, error)
+	// Purge takes one step of a sweep: it deletes at most limit rows that the horizon
+	// says may go, in one short transaction, and returns how many went. next is
+	// empty when the sweep has come to its end, else what to pass as after to the
+	// next step; the first step passes an empty one. Any number of callers may
+	// sweep at once.
+	Purge(ctx context.Context, sweep Sweep, h Horizon, after string, limit int) (n int, next string, err error)
 	// DeleteSubject deletes the clients the subject owns (with their cascade),
 	// and the requests, device codes, sessions' clients, grants, codes and tokens
 	// the subject has. Sessions' clients whose session has ended stay until they are
@@ -73,6 +67,55 @@ type Store interface {
 	// Ping reports whether the store can be read and written.
 	Ping(ctx context.Context) error
 }
+
+// Sweep is one kind of row that [Store].Purge deletes.
+type Sweep string
+
+const (
+	ExpiredTokens Sweep = "expired_tokens"
+	// RevokedTokens but not rotated ones: a rotated token stays until it expires, as
+	// its return is a sign of theft.
+	RevokedTokens Sweep = "revoked_tokens"
+	// RotatedTokens that never expire go RotatedTokenMemory after their rotation.
+	RotatedTokens Sweep = "rotated_tokens"
+	// TokensOfGrants that are revoked, all of them.
+	TokensOfGrants Sweep = "tokens_of_revoked_grants"
+	ExpiredCodes   Sweep = "codes" // CodeMemory after their expiry
+	OldRequests    Sweep = "requests"
+	PushedRequests Sweep = "pushed_requests" // PushedRequestMemory after their expiry
+	DeviceCodes    Sweep = "device_codes"
+	OldReplays     Sweep = "replays"
+	// SessionClients that have expired and wait for no delivery.
+	SessionClients Sweep = "session_clients"
+	// OldSessions have expired and have no clients left.
+	OldSessions   Sweep = "sessions"
+	ClientSecrets Sweep = "client_secrets"
+	OldEvents     Sweep = "events"
+	RetiredKeys   Sweep = "signing_keys"
+	// OldChanges are those that a step of this sweep saw ChangeMemory ago.
+	OldChanges Sweep = "changes"
+	// RevokedGrants that have no tokens left. Their codes and device codes go with
+	// them.
+	RevokedGrants Sweep = "revoked_grants"
+	// SupersededGrants: a live grant remembers consent. One without codes, device
+	// codes and tokens goes once another live one, with an id after its own, has the
+	// same subject, client, scopes, resources and claims.
+	SupersededGrants Sweep = "superseded_grants"
+	// UnusedClients registered themselves, have no grant and no token but their
+	// registration token, and were last changed before the horizon. They go with
+	// their cascade.
+	UnusedClients Sweep = "unused_clients"
+)
+
+// Sweeps returns all of them, what is kept for the sake of others after those.
+func Sweeps() []Sweep {
+	return []Sweep{ExpiredTokens, RevokedTokens, RotatedTokens, TokensOfGrants, ExpiredCodes, OldRequests, PushedRequests, DeviceCodes, OldReplays,
+		SessionClients, OldSessions, ClientSecrets, OldEvents, RetiredKeys, OldChanges, RevokedGrants, SupersededGrants, UnusedClients}
+}
+
+// Walks reports whether the sweep has to look at rows that may stay: a step looks
+// at limit rows, and there is no sense in taking it every few seconds.
+func (s Sweep) Walks() bool { return s == SupersededGrants || s == UnusedClients }
 
 // Horizon says how far back [Store].Purge keeps things.
 type Horizon struct {

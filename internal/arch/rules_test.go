@@ -36,6 +36,7 @@ var rules = map[string]rule{
 	"internal/cache":         {imports: "oauth store internal/overload"},
 	"internal/liveness":      {imports: "oauth store internal/accesstoken internal/cache internal/mint"},
 	"internal/lastuse":       {imports: "store"},
+	"internal/upkeep":        {imports: "store"},
 	"internal/clientkeys":    {imports: "oauth internal/fetch internal/strictjson", external: "github.com/go-jose/go-jose"},
 	"internal/clientmeta":    {imports: "oauth internal/clientkeys internal/fetch internal/redirecturi internal/strictjson"},
 	"internal/throttle":      {},
@@ -73,12 +74,12 @@ var rules = map[string]rule{
 	"accounts/sqlaccounts": {imports: "oauth accounts store/sqlstore internal/sqldb"},
 
 	// Where it comes together.
-	"":                 {imports: "oauth store grant resource manage $helpers $rooms internal/pages internal/csrf internal/fetch internal/clientkeys internal/clientmeta internal/keyring internal/keys internal/claims internal/idtoken internal/accesstoken internal/cache internal/guard internal/issuer internal/overload", entry: true, global: true},
+	"":                 {imports: "oauth store grant resource manage $helpers $rooms internal/pages internal/csrf internal/fetch internal/clientkeys internal/clientmeta internal/keyring internal/keys internal/claims internal/idtoken internal/accesstoken internal/cache internal/guard internal/issuer internal/overload internal/upkeep", entry: true, global: true},
 	"internal/doctor":  {imports: "oauth store internal/config internal/issuer internal/keys internal/sqldb"},
 	"internal/metrics": {imports: "oauth internal/sqldb", external: "github.com/VictoriaMetrics/metrics"},
 	"internal/config":  {imports: "oauth internal/issuer internal/keyring", external: "go.yaml.in/yaml"},
 	"internal/flow":    {imports: "internal/issuer", external: "golang.org/x/oauth2 github.com/go-jose/go-jose"}, // a client, of any server
-	"internal/cli": {imports: " oauth internal/flow internal/clientmeta store store/sqlstore store/memstore resource manage accounts accounts/sqlaccounts root $helpers internal/config internal/issuer internal/keyring internal/keys internal/pages internal/sqldb internal/csrf internal/ping internal/doctor internal/metrics",
+	"internal/cli": {imports: " oauth internal/flow internal/clientmeta store store/sqlstore store/memstore resource manage accounts accounts/sqlaccounts root $helpers internal/config internal/issuer internal/keyring internal/keys internal/pages internal/sqldb internal/csrf internal/ping internal/doctor internal/metrics internal/upkeep",
 		external: "github.com/jackc/pgx golang.org/x/oauth2 github.com/spf13 github.com/wneessen/go-mail golang.org/x/term golang.org/x/sys go.yaml.in/yaml", entry: true, global: true},
 	"cmd/valetkey": {imports: "internal/cli", external: "modernc.org/sqlite github.com/jackc/pgx", entry: true, global: true},
 

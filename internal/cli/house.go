@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/valetkey/valetkey"
 	"github.com/valetkey/valetkey/accounts"
@@ -20,6 +19,7 @@ import (
 	"github.com/valetkey/valetkey/internal/config"
 	"github.com/valetkey/valetkey/internal/keyring"
 	"github.com/valetkey/valetkey/internal/keys"
+	"github.com/valetkey/valetkey/internal/upkeep"
 	"github.com/valetkey/valetkey/manage"
 	"github.com/valetkey/valetkey/oauth"
 	"github.com/valetkey/valetkey/store/sqlstore"
@@ -269,21 +269,14 @@ func (h *house) keepHouse(ctx context.Context) {
 	engine.Go(func() { h.server.Start(ctx) })
 	engine.Go(func() { h.exchangeChanges(ctx) })
 	defer engine.Wait()
-	const batch, pause = 1000, time.Minute
-	for ctx.Err() == nil {
-		n, err := h.door.Purge(ctx, h.env.Now(), batch)
-		if err != nil && ctx.Err() == nil {
-			h.log.ErrorContext(ctx, "expired sessions could not be deleted", "error", err)
+	sessions := upkeep.Sweep{Name: "accounts", Rest: upkeep.Rest, Step: func(ctx context.Context, _ string, limit int) (int, string, error) {
+		n, err := h.door.Purge(ctx, h.env.Now(), limit)
+		if err != nil || n < limit { // no table had as many as it may
+			return n, "", err
 		}
-		wait := pause
-		if n > 0 && err == nil {
-			wait = time.Second
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
-	}
+		return n, "more", nil
+	}}
+	(&upkeep.Upkeep{Sweeps: []upkeep.Sweep{sessions}, Now: h.env.Now, Logger: h.log}).Run(ctx)
 }
 
 // account finds an account by subject or e-mail address.

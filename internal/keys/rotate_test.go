@@ -89,7 +89,7 @@ func TestD4_KeyRotation(t *testing.T) {
 		// What the store has purged verifies no more.
 		c.now = start.Add(60*day + 3*time.Hour)
 		purge := func() {
-			_, err := st.Purge(ctx, store.Horizon{Keys: c.now.Add(-30 * day)}, 100)
+			_, _, err := st.Purge(ctx, store.RetiredKeys, store.Horizon{Keys: c.now.Add(-30 * day)}, "", 100)
 			must(t, err)
 		}
 		c.now = c.now.Add(-1)

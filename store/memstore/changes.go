@@ -45,8 +45,8 @@ func (s *Store) Changes(ctx context.Context, since store.Cursor) (out []store.Ch
 	return out, next, err
 }
 
-// purgeChanges forgets what has been seen by Purge long ago.
-func (s *Store) purgeChanges(now time.Time) {
+// purgeChanges forgets all that has been seen by Purge long ago.
+func (s *Store) purgeChanges(now time.Time) int {
 	old := now.Add(-store.ChangeMemory)
 	for i, c := range s.changes {
 		if c.noted.IsZero() {
@@ -59,4 +59,5 @@ func (s *Store) purgeChanges(now time.Time) {
 	}
 	s.changes = slices.Clone(s.changes[n:])
 	s.changesGone += store.Cursor(n)
+	return n
 }

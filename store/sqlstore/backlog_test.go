@@ -39,7 +39,7 @@ func testBacklog(t *testing.T, st *sqlstore.Store) {
 	}
 	check(100, 3, now.Add(-time.Hour))
 	check(2, 2, now.Add(-time.Hour))
-	if _, err := st.Purge(t.Context(), store.Horizon{Dead: now}, 100); err != nil {
+	if _, _, err := st.Purge(t.Context(), store.ExpiredTokens, store.Horizon{Dead: now}, "", 100); err != nil {
 		t.Fatal(err)
 	}
 	check(100, 0, time.Time{})

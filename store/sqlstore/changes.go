@@ -75,37 +75,33 @@ var restored = []string{
 	`UPDATE oauth_changes_floor SET position = 0 WHERE position > pg_snapshot_xmax(pg_current_snapshot())::text::bigint`,
 }
 
-// maxChangeBatches bounds the work of one Purge. They are not counted, so Purge
-// is not called again for their sake alone.
-const maxChangeBatches = 64
-
 // purgeChanges deletes changes that Purge has seen long ago. The time is the
-// caller's, as the triggers have none.
-func (s *Store) purgeChanges(ctx context.Context, now, before int64, limit int) error {
+// caller's, as the triggers have none. Those that share a position go together.
+func (s *Store) purgeChanges(ctx context.Context, now, before int64, limit int) (int, string, error) {
 	if err := s.noteChanges(ctx, now); err != nil {
-		return err
+		return 0, "", err
 	}
-	for range maxChangeBatches {
-		var due int64
-		err := s.write(ctx, func(ctx context.Context) error {
-			var top int64
-			if err := s.row(ctx, unsettled[s.db.Dialect()], nil, &top); err != nil {
-				return err
-			}
-			if err := s.row(ctx, sqlChangesDue, []any{before, top, limit}, &due); err != nil || due == 0 {
-				return err
-			}
-			if _, err := s.change(ctx, sqlPurgeChanges, due); err != nil {
-				return err
-			}
-			_, err := s.change(ctx, sqlRaiseFloor, due)
+	var n int64
+	err := s.write(ctx, func(ctx context.Context) error {
+		var top, due int64
+		n = 0
+		if err := s.row(ctx, unsettled[s.db.Dialect()], nil, &top); err != nil {
 			return err
-		})
+		}
+		err := s.row(ctx, sqlChangesDue, []any{before, top, limit}, &due)
 		if err != nil || due == 0 {
 			return err
 		}
+		if n, err = s.change(ctx, sqlPurgeChanges, due); err != nil {
+			return err
+		}
+		_, err = s.change(ctx, sqlRaiseFloor, due)
+		return err
+	})
+	if err != nil || n < int64(limit) {
+		return int(n), "", err
 	}
-	return nil
+	return int(n), more, nil
 }
 
 func (s *Store) noteChanges(ctx context.Context, now int64) error {

@@ -173,7 +173,7 @@ func TestPending(t *testing.T) {
 	}
 	defer db.Close()
 	st := sqlstore.New(db, sqlstore.SQLite)
-	for _, want := range []string{"[0001_init 0002_openid 0003_add_changes]", "[]"} {
+	for _, want := range []string{"[0001_init 0002_openid 0003_add_changes 0004_add_upkeep]", "[]"} {
 		got, err := st.Pending(t.Context())
 		if err != nil || fmt.Sprint(got) != want {
 			t.Errorf("got %v (error %v), want %s", got, err, want)

@@ -134,7 +134,7 @@ func testUpgrade(t *testing.T, st *sqlstore.Store) {
 	if err := st.ActivateKey(ctx, "k3", testTime); !errors.Is(err, store.ErrUsed) {
 		t.Errorf("second active key: got error %v, want %v", err, store.ErrUsed)
 	}
-	if n, err := st.Purge(ctx, store.Horizon{Registrations: testTime.Add(time.Hour)}, 10); n != 0 || err != nil {
+	if n, _, err := st.Purge(ctx, store.UnusedClients, store.Horizon{Registrations: testTime.Add(time.Hour)}, "", 10); n != 0 || err != nil {
 		t.Errorf("purge of registrations: got %d (error %v), want none: nobody registered itself", n, err)
 	}
 	if err := st.DeleteClient(ctx, "c1"); err != nil {

@@ -19,15 +19,32 @@ func (s *suite) purge(dead, events time.Time, limit int) int {
 func (s *suite) purgeTo(h store.Horizon, limit int) int {
 	s.t.Helper()
 	total := 0
+	for _, sweep := range store.Sweeps() {
+		n := s.sweep(sweep, h, limit)
+		if sweep != store.OldChanges { // every test makes some
+			total += n
+		}
+	}
+	return total
+}
+
+// sweep takes one sweep to its end and returns how many rows went.
+func (s *suite) sweep(sweep store.Sweep, h store.Horizon, limit int) int {
+	s.t.Helper()
+	total, after := 0, ""
 	for range 100 {
-		n, err := s.Purge(s.ctx, h, limit)
+		n, next, err := s.Purge(s.ctx, sweep, h, after, limit)
 		s.must(err)
-		if n == 0 {
-			return total
+		if n > limit && sweep != store.OldChanges {
+			s.t.Fatalf("%s: %d rows went at once, and at most %d may", sweep, n, limit)
 		}
 		total += n
+		if next == "" {
+			return total
+		}
+		after = next
 	}
-	s.t.Fatal("Purge never comes to an end")
+	s.t.Fatalf("%s never comes to an end", sweep)
 	return 0
 }
 
@@ -86,11 +103,10 @@ var purgeTests = map[string]func(*testing.T, *suite){
 		expiry := s.code("unused", g).ExpiresAt
 		s.code("used", g)
 		s.must(s.UseCode(s.ctx, "used", start))
-		equal(t, s.purge(expiry, start, 10), 0)
-		equal(t, s.purge(expiry.Add(store.UsedCodeMemory), start, 10), 1)
-		s.left(map[string]bool{"unused": false, "used": true})
-		equal(t, s.purge(expiry.Add(store.UsedCodeMemory+time.Microsecond), start, 10), 1)
-		s.left(map[string]bool{"used": false, "g": true})
+		equal(t, s.purge(expiry.Add(store.CodeMemory), start, 10), 0)
+		s.left(map[string]bool{"unused": true, "used": true})
+		equal(t, s.purge(expiry.Add(store.CodeMemory+time.Microsecond), start, 10), 2)
+		s.left(map[string]bool{"unused": false, "used": false, "g": true})
 	},
 	"RequestsAndSecrets": func(t *testing.T, s *suite) {
 		s.client("c1")
@@ -201,10 +217,7 @@ var purgeTests = map[string]func(*testing.T, *suite){
 
 		equal(t, s.purgeTo(store.Horizon{}, 10), 0)
 		equal(t, s.purgeTo(store.Horizon{Registrations: start}, 10), 0)
-		n, err := s.Purge(s.ctx, store.Horizon{Registrations: start.Add(time.Microsecond)}, 1)
-		s.must(err)
-		equal(t, n, 1)
-		equal(t, s.purgeTo(store.Horizon{Registrations: start.Add(time.Microsecond)}, 10), 1)
+		equal(t, s.purgeTo(store.Horizon{Registrations: start.Add(time.Microsecond)}, 1), 2) // a step at a time
 		s.left(map[string]bool{"unused": false, "managed": false, "own": false, "p": false, "granted": true, "revoked": true,
 			"service": true, "cc": true, "cc-own": true, "fresh": true, "document": true, "hand": true})
 		equal(t, s.purgeTo(store.Horizon{Dead: start.Add(time.Hour), Registrations: start.Add(time.Microsecond)}, 10), 2)
@@ -217,11 +230,17 @@ var purgeTests = map[string]func(*testing.T, *suite){
 		s.token("t", oauth.RefreshToken, dead)
 		s.must(s.RotateToken(s.ctx, "t", "x", start))
 		s.code("c", dead)
+		s.device("d", "D", "c1")
+		s.must(s.ApproveDeviceCode(s.ctx, "d", "dead", start))
 		s.must(s.RevokeGrant(s.ctx, "dead", start))
-		s.purge(start.Add(time.Second), start, 10)
-		s.left(map[string]bool{"t": false, "c": true, "dead": true}) // its code is remembered
+		h := store.Horizon{Dead: start.Add(time.Second)}
+		equal(t, s.sweep(store.RevokedGrants, h, 10), 0) // its token tells of theft while it is there
+		s.left(map[string]bool{"t": true, "c": true, "d": true, "dead": true})
+		equal(t, s.sweep(store.TokensOfGrants, h, 10), 1)
+		equal(t, s.sweep(store.RevokedGrants, h, 10), 1)
+		s.left(map[string]bool{"t": false, "c": false, "d": false, "dead": false})
 		s.purge(start.Add(48*time.Hour), start, 10)
-		s.left(map[string]bool{"c": false, "dead": false, "alive": true}) // consent is
+		s.left(map[string]bool{"alive": true}) // consent is remembered
 	},
 	// Every authorization makes a grant. Those that remember nothing of their own may go.
 	"SupersededGrants": func(t *testing.T, s *suite) {
@@ -240,8 +259,8 @@ var purgeTests = map[string]func(*testing.T, *suite){
 			{ID: "device", ClientID: "c1", Subject: "alice", Scopes: []string{"a", "b"}, CreatedAt: start},
 			{ID: "elsewhere2", ClientID: "c1", Subject: "alice", Scopes: []string{"a", "b"}, Resources: []string{"https://x.example/"}, CreatedAt: start},
 			{ID: "asked", ClientID: "c1", Subject: "alice", Scopes: []string{"a", "b"}, Claims: `{"userinfo":{"email":null}}`, CreatedAt: start},
-			{ID: "none-old", ClientID: "c1", Subject: "dave", CreatedAt: start},
-			{ID: "none-new", ClientID: "c1", Subject: "dave", CreatedAt: newer},
+			{ID: "none-1", ClientID: "c1", Subject: "dave", CreatedAt: start},
+			{ID: "none-2", ClientID: "c1", Subject: "dave", CreatedAt: newer},
 		} {
 			s.must(s.CreateGrant(s.ctx, &g))
 		}
@@ -251,7 +270,7 @@ var purgeTests = map[string]func(*testing.T, *suite){
 		s.must(s.RevokeGrant(s.ctx, "revoked", newer.Add(time.Hour)))
 		s.purge(newer.Add(time.Second), start, 10)
 		s.left(map[string]bool{"covered": false, "busy": true, "device": true, "elsewhere2": true, "asked": true, "more": true, "hers": true, "his": true, "elsewhere": true,
-			"last": true, "revoked": true, "none-old": false, "none-new": true})
+			"last": true, "revoked": true, "none-1": false, "none-2": true})
 	},
 	"Events": func(t *testing.T, s *suite) {
 		for i := range 5 {
@@ -273,9 +292,16 @@ var purgeTests = map[string]func(*testing.T, *suite){
 		}
 		s.must(s.RevokeGrant(s.ctx, "revoked", start))
 		dead := start.Add(2 * time.Hour)
-		n, err := s.Purge(s.ctx, store.Horizon{Dead: dead, Events: start}, 3)
+		h := store.Horizon{Dead: dead, Events: start}
+		n, next, err := s.Purge(s.ctx, store.ExpiredTokens, h, "", 3)
 		s.must(err)
-		equal(t, n, 3) // one table, one batch
-		equal(t, s.purge(dead, start, 4), 13)
+		equal(t, n, 3)
+		equal(t, next != "", true) // there is more
+		equal(t, s.sweep(store.RevokedTokens, h, 2), 5)
+		equal(t, s.sweep(store.RevokedTokens, h, 2), 0)
+		equal(t, s.purge(dead, start, 4), 8)
+		if _, _, err := s.Purge(s.ctx, "unheard of", h, "", 3); err == nil {
+			t.Error("there is no such sweep, and Purge says nothing")
+		}
 	},
 }
